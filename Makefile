@@ -1,0 +1,37 @@
+# Each target sets up what it needs, in .venv, and does only what is out of date.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+
+.PHONY: help book serve test clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+book: .venv/installed  ## build the site into _docs/
+	@$(BIN)/python tools/book.py
+
+serve: book  ## build the site and serve it (PORT=8000)
+	@echo "http://localhost:$(PORT)/  (Ctrl-C stops)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _docs >/dev/null 2>&1
+
+test: .venv/installed  ## every cell of every chapter, lint, types, every test
+	@echo "nbdev_test: every cell of every chapter"
+	@$(BIN)/nbdev_test
+	@$(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
+	@$(BIN)/pytest
+
+clean:  ## remove everything that is built, .venv too
+	rm -rf .venv _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/installed: requirements.lock setup.py settings.ini pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $$($(PYTHON) --version) is too old: set PYTHON to Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "make: $(PYTHON) lacks venv and pip: install your system's python3-venv package"; exit 1; }
+	@echo "installing the locked requirements into .venv (once, about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.lock | sed -un 's/^Collecting /  /p'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@

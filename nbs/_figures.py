@@ -1,0 +1,126 @@
+"""How the book draws: one visual language for every chapter.
+
+Three colours always mean the same: the batch axis (N), the input axis (D), the output axis (K); hidden units (H) share the
+output's, as they are the output of a layer. Heat maps are one colour for positive, one for negative, stronger for larger.
+Matplotlib draws; then its colours are replaced by the CSS variables of the page, so that a figure follows light and dark.
+"""
+
+import html
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+INK, MUTED = "#1f2328", "#6e7781"
+BATCH, INPUT, OUTPUT = "#b35900", "#0969da", "#1a7f37"
+POSITIVE, NEGATIVE = "#bf3989", "#0a7ea4"
+VARIABLES = {INK: "currentColor", MUTED: "var(--fig-muted, #6e7781)", BATCH: "var(--fig-batch, #b35900)",
+             INPUT: "var(--fig-input, #0969da)", OUTPUT: "var(--fig-output, #1a7f37)",
+             POSITIVE: "var(--fig-positive, #bf3989)", NEGATIVE: "var(--fig-negative, #0a7ea4)"}
+COLOURS = {"N": BATCH, "D": INPUT, "K": OUTPUT, "H": OUTPUT}
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "nnlit", "font.size": 10, "text.color": INK, "axes.edgecolor": MUTED,
+         "axes.labelcolor": INK, "xtick.color": MUTED, "ytick.color": MUTED, "axes.spines.top": False,
+         "axes.spines.right": False, "axes.grid": True, "grid.color": MUTED, "grid.alpha": 0.2, "lines.linewidth": 2,
+         "axes.prop_cycle": matplotlib.cycler(color=[INPUT, BATCH, OUTPUT, POSITIVE, NEGATIVE]), "legend.frameon": False,
+         "axes.titlesize": 10, "axes.unicode_minus": True, "mathtext.default": "regular"}
+
+
+@dataclass
+class Picture:
+    """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown."""
+    name: str
+    svg: str
+    alt: str
+    caption: str
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
+        page = f'<figure class="picture" id="fig-{self.name}">\n{self.svg}\n{caption}\n</figure>'
+        return {"text/html": page, "text/plain": f"[picture: {self.alt}]"}
+
+
+def show(fig: Figure, name: str, alt: str, caption: str = "") -> Picture:
+    """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen."""
+    out = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        fig.savefig(out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|\s*<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", svg, flags=re.S)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\1{name}-", svg)
+    svg = svg.replace("xlink:href", "href").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    svg = re.sub(r"'?DejaVu Sans'?[^;\"]*", "system-ui, sans-serif", svg)
+    size = re.compile(r'width="([\d.]+)pt" height="[\d.]+pt"')
+    svg = size.sub(lambda m: f'style="width: {float(m[1]) / 12:.2f}em; max-width: 100%"', svg, count=1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1).replace(' version="1.1"', "")
+    return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption)
+
+
+def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 3.4), **options: Any) -> tuple[Figure, Any]:
+    """A figure with ordinary axes, in the book's style."""
+    with matplotlib.rc_context(STYLE):
+        fig = Figure(figsize=size, layout="constrained")
+        return fig, fig.subplots(rows, columns, **options)
+
+
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty sheet for drawing arrays: one unit is one cell, y grows downwards."""
+    with matplotlib.rc_context(STYLE):
+        fig = Figure(figsize=(width * 0.42, height * 0.42))
+        ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    ax.axis("off")
+    return fig, ax
+
+
+def text(ax: Axes, x: float, y: float, words: str, colour: str = INK, size: float = 10, **options: Any) -> None:
+    """Words at a place, centred unless told otherwise."""
+    ax.text(x, y, words, color=colour, fontsize=size, **{"ha": "center", "va": "center", **options})
+
+
+def array(ax: Axes, x: float, y: float, values: Any, axes: tuple[str, str] = ("N", "K"), name: str = "", shade: str = "heat",
+          digits: int = 2, scale: float | None = None) -> None:
+    """A matrix as drawn cells, its top left corner at (x, y); each axis is labelled in its own colour.
+
+    shade: 'heat' (sign and size of each value), an axis letter (one plain colour), or 'none'. values: an array, or a shape.
+    """
+    shape = values if isinstance(values, tuple) else np.shape(values)
+    numbers = None if isinstance(values, tuple) else np.asarray(values)
+    largest = (np.abs(numbers).max() or 1.0) if numbers is not None and scale is None else scale
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            colour, alpha = COLOURS.get(shade, MUTED), 0.22 if shade in COLOURS else 0.0
+            if shade == "heat" and numbers is not None:
+                colour, alpha = (POSITIVE if numbers[i, j] > 0 else NEGATIVE), 0.65 * min(1.0, abs(numbers[i, j]) / largest)
+            ax.add_patch(Rectangle((x + j, y + i), 1, 1, facecolor=colour, alpha=alpha, edgecolor="none"))
+            ax.add_patch(Rectangle((x + j, y + i), 1, 1, facecolor="none", edgecolor=MUTED, linewidth=0.8))
+            if numbers is not None and digits >= 0:
+                text(ax, x + j + 0.5, y + i + 0.5, f"{numbers[i, j]:.{digits}f}".replace("-", "−"), size=8.5 - 0.6 * digits)
+    left, top = (f"{a} = {n}" if a in COLOURS else a for a, n in zip(axes, shape, strict=True))
+    text(ax, x - 0.35, y + shape[0] / 2, left, COLOURS.get(axes[0], MUTED), 9, rotation=90)
+    text(ax, x + shape[1] / 2, y - 0.35, top, COLOURS.get(axes[1], MUTED), 9)
+    if name:
+        text(ax, x + shape[1] / 2, y + shape[0] + 0.45, name)
+
+
+def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = MUTED, bend: float = 0.0) -> None:
+    """An arrow from start to end; `bend` curves it."""
+    style = {"arrowstyle": "-|>", "mutation_scale": 11, "linewidth": 1.4, "color": colour, "shrinkA": 0, "shrinkB": 0}
+    ax.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **style))
+
+
+def box(ax: Axes, x: float, y: float, width: float, height: float, words: str, colour: str = MUTED) -> None:
+    """A labelled box: a layer, a step."""
+    ax.add_patch(Rectangle((x, y), width, height, facecolor=colour, alpha=0.15, edgecolor="none"))
+    ax.add_patch(Rectangle((x, y), width, height, facecolor="none", edgecolor=colour, linewidth=1.2))
+    text(ax, x + width / 2, y + height / 2, words)

@@ -1,0 +1,31 @@
+"""The book's tests use the book's own tools, and build the site once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built site, brought up to date."""
+    subprocess.run([sys.executable, "tools/book.py"], cwd=ROOT, check=True)
+    return ROOT / "_docs"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of an installed browser; without one the test is skipped, unless REQUIRE_BROWSER is set."""
+    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
+    found = os.environ.get("CHROMIUM") or next((p for p in map(shutil.which, names) if p), None)
+    if not found and os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail("REQUIRE_BROWSER is set, but no Chromium was found on PATH")
+    if not found:
+        pytest.skip("no Chromium on PATH (set CHROMIUM to its path)")
+    return found

@@ -1,0 +1,76 @@
+"""What is committed is what the notebooks give: package, README, outputs, clean notebooks."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+from nbformat import NotebookNode
+from notebooks import chapters, execute
+
+import nnlit
+
+SCRIPTS = Path(sys.executable).parent
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project without its package, in a folder of its own."""
+    for name in ("settings.ini", "pyproject.toml", "_quarto.yml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "nbs", tmp_path / "nbs", ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    return tmp_path
+
+
+def contents(folder: Path, pattern: str) -> dict[str, bytes]:
+    return {f.name: f.read_bytes() for f in folder.glob(pattern)}
+
+
+def test_package_is_what_the_notebooks_export(copy: Path) -> None:
+    subprocess.run([SCRIPTS / "nbdev_export"], cwd=copy, check=True)
+    assert contents(copy / "nnlit", "*.py") == contents(ROOT / "nnlit", "*.py"), "run nbdev_export"
+
+
+def test_notebooks_are_clean(copy: Path) -> None:
+    subprocess.run([SCRIPTS / "nbdev_clean"], cwd=copy, check=True)
+    assert contents(copy / "nbs", "*.ipynb") == contents(ROOT / "nbs", "*.ipynb"), "run nbdev_clean"
+
+
+def test_readme_is_what_index_gives() -> None:
+    subprocess.run([sys.executable, "tools/readme.py", "--check"], cwd=ROOT, check=True)
+
+
+def printed(cell: NotebookNode) -> list[str]:
+    """What a cell put out, as text; of a picture only that it is one, since its bytes depend on fonts."""
+    found = []
+    for out in cell.get("outputs", []):
+        data = out.get("data", {})
+        found.append(data.get("text/plain", "") if out.output_type != "stream" else out.text)
+        if "text/html" in data:
+            found.append("a picture" if "<svg" in data["text/html"] else data["text/html"])
+    return [re.sub(r"0x[0-9a-f]{6,}", "0x", text) for text in found]
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda p: p.stem)
+def test_outputs_are_what_the_code_gives(path: Path) -> None:
+    committed = nbformat.read(path, as_version=4)
+    fresh, _ = execute(path)
+    for number, (old, new) in enumerate(zip(committed.cells, fresh.cells, strict=True)):
+        assert printed(old) == printed(new), f"{path.name}, cell {number} (id {old.id}): run tools/refresh.py"
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda p: p.stem)
+def test_chapter_is_in_the_table_of_contents(path: Path) -> None:
+    config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    assert path.name in str(config["website"]["sidebar"]["contents"])
+
+
+def test_package_offers_what_its_modules_offer() -> None:
+    modules = [m for name, m in sys.modules.items() if re.fullmatch(r"nnlit\.[a-z]\w*", name)]
+    assert modules and set(nnlit.__all__) == {name for m in modules for name in m.__all__}
+    assert all(hasattr(nnlit, name) for name in nnlit.__all__)

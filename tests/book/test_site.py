@@ -1,0 +1,110 @@
+"""Every page of the built site: links, leftovers, alternatives for pictures, validity; in a browser: no other host, no error."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import html5lib
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT
+
+PAGES = ["index.html", *sorted(re.sub(r"^\d\d_", "", p.stem) + ".html" for p in (ROOT / "nbs").glob("[0-9]*.ipynb"))]
+LEFTOVERS = re.compile(r"@fig-|@eq-|@sec-|@tbl-|\{#|:::|\$\$|\\\(|\\\[|#\|")
+
+
+def soup(site: Path, page: str) -> BeautifulSoup:
+    return BeautifulSoup((site / page).read_text(encoding="utf-8"), "html5lib")
+
+
+def test_pages_are_the_chapters(site: Path) -> None:
+    assert sorted(PAGES) == sorted(p.name for p in site.glob("*.html"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_anchors_resolve(site: Path, page: str) -> None:
+    anchors: dict[str, set[str]] = {}
+    for tag in soup(site, page).select("[href], [src]"):
+        url = urlsplit(str(tag.get("href", tag.get("src"))))
+        if url.scheme or url.netloc:
+            continue
+        target = unquote(url.path).removeprefix("./") or page
+        file = site / target / "index.html" if target.endswith("/") else site / target
+        assert file.is_file(), f"{page}: {tag} leads nowhere"
+        if url.fragment and file.suffix == ".html":
+            if target not in anchors:
+                anchors[target] = {str(t["id"]) for t in soup(site, target).select("[id]")}
+            assert unquote(url.fragment) in anchors[target], f"{page}: {tag} has no such anchor"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_left_unresolved(site: Path, page: str) -> None:
+    tree = soup(site, page)
+    for tag in tree.select("script, style, pre, code, annotation"):
+        tag.decompose()
+    for text in tree.stripped_strings:
+        assert not LEFTOVERS.search(text), f"{page}: {text!r}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_picture_says_what_is_to_be_seen(site: Path, page: str) -> None:
+    for image in soup(site, page).select("img, svg[role=img], figure svg"):
+        words = image.get("alt") or image.get("aria-label") or ""
+        assert len(str(words)) > 20 or "navbar" in str(image.parent), f"{page}: {str(image)[:120]}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_html_has_no_parse_error(site: Path, page: str) -> None:
+    parser = html5lib.HTMLParser()
+    parser.parse((site / page).read_text(encoding="utf-8"))
+    assert not parser.errors, parser.errors[:3]
+
+
+def test_html_is_valid(site: Path) -> None:
+    jar = os.environ.get("VNU_JAR", "")
+    if not (shutil.which("java") and Path(jar).is_file()):
+        pytest.skip("the Nu Html Checker needs java and VNU_JAR, the path of its vnu.jar")
+    command = ["java", "-jar", jar, "--errors-only", "--filterpattern", ".*CSS:.*", *(str(site / p) for p in PAGES)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert not result.stderr, result.stderr[:4000]
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_pages_in_a_browser(address: str, chromium: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    faults: list[str] = []
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
+        for width, scheme in [(1300, "light"), (390, "dark")]:
+            tab = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+            tab.on("request", lambda r: None if r.url.startswith((address, "data:")) else faults.append(f"asks {r.url}"))
+            tab.on("console", lambda m: faults.append(f"console: {m.text}") if m.type == "error" else None)
+            tab.on("pageerror", lambda e: faults.append(f"script error: {e}"))
+            tab.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+            for page in PAGES:
+                tab.goto(f"{address}/{page}", wait_until="networkidle")
+                scroll = tab.evaluate("document.documentElement.scrollWidth")
+                if scroll > width:
+                    faults.append(f"{page} scrolls sideways at {width} px: {scroll}")
+        browser.close()
+    assert not faults, "\n".join(faults)

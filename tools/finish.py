@@ -1,0 +1,72 @@
+"""After rendering, make the site whole without a network. Quarto and smalldocs both run this (`project: post-render`).
+
+Formulas are typeset here, by KaTeX in an embedded JavaScript engine, so that pages need its CSS and fonts alone;
+whatever a renderer would have asked another host for (KaTeX or MathJax from a CDN, web fonts) is taken out.
+"""
+
+import html
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from py_mini_racer import MiniRacer
+
+KATEX = Path(__file__).resolve().parent / "katex"
+MATH = re.compile(r'<span class="math (inline|display)">(.*?)</span>', re.S)
+REMOTE_TAG = re.compile(r'<script\b[^>]*\bsrc="(?:https?:)?//[^>]*>\s*</script>\s*'
+                        r'|<link\b(?=[^>]*\brel="(?:stylesheet|preconnect)")[^>]*\bhref="(?:https?:)?//[^>]*>\s*')
+REMOTE_IMPORT = re.compile(r'@import\s+(?:url\()?["\']?(?:https?:)?//[^;]*;')
+
+
+class Typesetter:
+    """TeX to HTML, each formula once."""
+
+    def __init__(self) -> None:
+        self.engine = MiniRacer()
+        self.engine.eval((KATEX / "katex.min.js").read_text(encoding="utf-8"))
+        self.done: dict[tuple[str, bool], str] = {}
+
+    def __call__(self, tex: str, display: bool) -> str:
+        key = (tex, display)
+        if key not in self.done:
+            options = json.dumps({"displayMode": display, "throwOnError": True, "strict": "error"})
+            self.done[key] = str(self.engine.eval(f"katex.renderToString({json.dumps(tex)}, {options})"))
+        return self.done[key]
+
+
+def typeset(page: str, katex: Typesetter, name: str) -> str:
+    """The page with its formulas in HTML (and MathML, for screen readers)."""
+    def one(m: re.Match[str]) -> str:
+        kind, tex = m.group(1), html.unescape(m.group(2)).strip()
+        tex = re.sub(r"^\\[(\[]|\\[)\]]$", "", tex)  # the delimiters \( \) or \[ \]
+        try:
+            return f'<span class="math-{kind}">{katex(tex, kind == "display")}</span>'
+        except Exception as e:
+            raise SystemExit(f"finish: {name}: KaTeX cannot set {tex!r}: {e}") from None
+    return MATH.sub(one, page)
+
+
+def finish(site: Path) -> None:
+    """Rewrite every page and stylesheet of the site in place."""
+    katex = Typesetter()
+    target = site / "site_libs" / "katex"
+    shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)
+    css = (KATEX / "katex.min.css").read_text(encoding="utf-8")
+    css = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", css)  # every browser of today reads woff2
+    (target / "katex.min.css").write_text(css, encoding="utf-8")
+    for page in sorted(site.rglob("*.html")):
+        name = page.relative_to(site)
+        text = typeset(REMOTE_TAG.sub("", page.read_text(encoding="utf-8")), katex, str(name))
+        up = "../" * (len(name.parts) - 1)
+        link = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n'
+        page.write_text(text.replace("</head>", link + "</head>", 1) if "math-" in text else text, encoding="utf-8")
+    for sheet in site.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        if REMOTE_IMPORT.search(text):
+            sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    finish(Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"]).resolve())
