@@ -67,6 +67,10 @@ class Module:
         """From grad = dL/doutput, set `gradients` and return dL/dx, shaped like x."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
+    def set_gradients(self, grad: Array) -> None:
+        """backward for a layer that has nobody below; a subclass may save computing dx."""
+        self.backward(grad)
+
     def recall(self) -> Any:
         """What forward kept; RuntimeError if forward was not called."""
         if self.cache is None:
@@ -117,3 +121,9 @@ class Sequential(Module):
         for layer in reversed(self.layers):
             grad = layer.backward(grad)
         return grad
+
+    def set_gradients(self, grad: Array) -> None:
+        """backward without the first layer's dx, which a training step does not need."""
+        for layer in reversed(self.layers[1:]):
+            grad = layer.backward(grad)
+        self.layers[0].set_gradients(grad)
