@@ -5,8 +5,9 @@ __version__ = "0.1.0"
 
 # %% auto #0
 __all__ = ['FLOATS', 'Array', 'Module', 'Sequential', 'check_array', 'Softmax', 'softmax', 'softmax_jacobian', 'ReLU', 'Sigmoid',
-           'Tanh', 'Bias', 'unbroadcast', 'Linear', 'numerical_gradient', 'relative_error', 'INITIALIZERS',
-           'Initializer', 'he', 'initialize', 'xavier']
+           'Tanh', 'Bias', 'unbroadcast', 'Linear', 'Loss', 'CrossEntropyLoss', 'SoftmaxCrossEntropyLoss', 'MSELoss',
+           'check_target', 'one_hot', 'numerical_gradient', 'relative_error', 'INITIALIZERS', 'Initializer', 'he',
+           'initialize', 'xavier']
 
 # %% ../nbs/index.ipynb #package
 from .activations import ReLU, Sigmoid, Tanh
@@ -14,6 +15,9 @@ from .bias import Bias, unbroadcast
 from .gradcheck import numerical_gradient, relative_error
 from .initialization import INITIALIZERS, Initializer, he, initialize, xavier
 from .linear import Linear
+from nnlit.losses import (
+    CrossEntropyLoss, Loss, MSELoss, SoftmaxCrossEntropyLoss, check_target, one_hot
+)
 from .module import FLOATS, Array, Module, Sequential, check_array
 from .softmax import Softmax, softmax, softmax_jacobian
 
@@ -21,5 +25,7 @@ from .softmax import Softmax, softmax, softmax_jacobian
 _all_ = ["FLOATS", "Array", "Module", "Sequential", "check_array"]
 _all_ += ["Softmax", "softmax", "softmax_jacobian"]
 _all_ += ["ReLU", "Sigmoid", "Tanh", "Bias", "unbroadcast", "Linear"]
+_all_ += ["Loss", "CrossEntropyLoss", "SoftmaxCrossEntropyLoss", "MSELoss"]
+_all_ += ["check_target", "one_hot"]
 _all_ += ["numerical_gradient", "relative_error"]
 _all_ += ["INITIALIZERS", "Initializer", "he", "initialize", "xavier"]
