@@ -61,7 +61,9 @@ def show(fig: Figure, name: str, alt: str, caption: str = "") -> Picture:
         svg = svg.replace(colour, variable)
     svg = re.sub(r"'?DejaVu Sans'?[^;\"]*", "system-ui, sans-serif", svg)
     size = re.compile(r'width="([\d.]+)pt" height="[\d.]+pt"')
-    svg = size.sub(lambda m: f'style="width: {float(m[1]) / 12:.2f}em; max-width: 100%"', svg, count=1)
+    width = float(size.search(svg)[1]) / 12
+    least = 0.62 * width  # on a narrow screen a figure scrolls rather than shrink past reading
+    svg = size.sub(f'style="width: {width:.1f}em; max-width: max(100%, {least:.1f}em); min-width: {least:.1f}em"', svg, count=1)
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1).replace(' version="1.1"', "")
     return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption)
 
