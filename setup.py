@@ -29,7 +29,6 @@ setup(
         "Programming Language :: Python :: 3 :: Only",
         "Typing :: Typed",
     ],
-    project_urls={"Repository": cfg["git_url"], "Documentation": cfg["doc_host"] + cfg["doc_baseurl"] + "/"},
     packages=[cfg["lib_path"]],
     package_data={cfg["lib_path"]: ["py.typed"]},
     install_requires=lines("requirements"),

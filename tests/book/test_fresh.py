@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import nbformat
@@ -74,3 +75,9 @@ def test_package_offers_what_its_modules_offer() -> None:
     modules = [m for name, m in sys.modules.items() if re.fullmatch(r"nnlit\.[a-z]\w*", name)]
     assert modules and set(nnlit.__all__) == {name for m in modules for name in m.__all__}
     assert all(hasattr(nnlit, name) for name in nnlit.__all__)
+
+
+def test_version_is_that_of_settings() -> None:
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    assert nnlit.__version__ == config["DEFAULT"]["version"]
