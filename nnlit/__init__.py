@@ -5,13 +5,17 @@
 # %% auto #0
 __all__ = ['FLOATS', 'Array', 'Module', 'Sequential', 'check_array', 'Softmax', 'softmax', 'softmax_jacobian', 'ReLU', 'Sigmoid',
            'Tanh', 'Bias', 'unbroadcast', 'Linear', 'Loss', 'CrossEntropyLoss', 'SoftmaxCrossEntropyLoss', 'MSELoss',
-           'check_target', 'one_hot', 'numerical_gradient', 'relative_error', 'INITIALIZERS', 'Initializer', 'he',
-           'initialize', 'xavier']
+           'check_target', 'one_hot', 'BUG', 'EXCELLENT', 'numerical_gradient', 'complex_step_gradient',
+           'relative_error', 'relative_errors', 'read_error', 'synthetic_loss', 'central_slope', 'INITIALIZERS',
+           'Initializer', 'he', 'initialize', 'xavier']
 
 # %% ../nbs/index.ipynb #package
 from .activations import ReLU, Sigmoid, Tanh
 from .bias import Bias, unbroadcast
-from .gradcheck import numerical_gradient, relative_error
+from nnlit.gradcheck import (
+    BUG, EXCELLENT, central_slope, complex_step_gradient, numerical_gradient, read_error,
+    relative_error, relative_errors, synthetic_loss,
+)
 from .initialization import INITIALIZERS, Initializer, he, initialize, xavier
 from .linear import Linear
 from nnlit.losses import (
@@ -27,5 +31,7 @@ _all_ += ["Softmax", "softmax", "softmax_jacobian"]
 _all_ += ["ReLU", "Sigmoid", "Tanh", "Bias", "unbroadcast", "Linear"]
 _all_ += ["Loss", "CrossEntropyLoss", "SoftmaxCrossEntropyLoss", "MSELoss"]
 _all_ += ["check_target", "one_hot"]
-_all_ += ["numerical_gradient", "relative_error"]
+_all_ += ["BUG", "EXCELLENT", "numerical_gradient", "complex_step_gradient"]
+_all_ += ["relative_error", "relative_errors", "read_error", "synthetic_loss"]
+_all_ += ["central_slope"]
 _all_ += ["INITIALIZERS", "Initializer", "he", "initialize", "xavier"]

@@ -24,7 +24,7 @@ class ReLU(Module):
         """dx = grad where x > 0, else 0: (N, K)."""
         positive, dtype = self.recall()  # (N, K)
         check_array("grad", grad, positive.shape, dtype)
-        return grad * positive  # (N, K) * (N, K) = (N, K)
+        return np.where(positive, grad, 0)  # (N, K)
 
 # %% ../nbs/03_activations.ipynb #sigmoid-code
 class Sigmoid(Module):
@@ -33,7 +33,7 @@ class Sigmoid(Module):
     def forward(self, x: Array) -> Array:
         """The sigmoid of x, without overflow; it is kept for backward."""
         check_array("x", x, ("N", "K"))
-        e = np.exp(-np.abs(x))                             # (N, K), in (0, 1]
+        e = np.exp(-np.abs(x))                             # (N, K), in [0, 1]
         self.cache = s = np.where(x >= 0, 1, e) / (1 + e)  # (N, K)
         return s
 

@@ -52,4 +52,4 @@ class Bias(Module):
         """db = Σ grad over the batch, (K,); dx = grad, (N, K)."""
         check_array("grad", grad, self.recall(), self.parameters["b"].dtype)
         self.gradients["b"] = grad.sum(axis=0)  # (N, K) over the batch = (K,)
-        return grad.copy()                      # (N, K), the caller's grad stays his
+        return grad.copy()                      # (N, K), grad itself is left alone
