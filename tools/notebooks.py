@@ -75,7 +75,8 @@ def run(nb: NotebookNode, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # sockets as files where there are any: a kernel on TCP warns that others on this machine can listen
         config = Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
-        client = NotebookClient(nb, timeout=600, coalesce_streams=True, resources={"metadata": {"path": str(path.parent)}}, config=config)
+        resources = {"metadata": {"path": str(path.parent)}}
+        client = NotebookClient(nb, timeout=600, coalesce_streams=True, resources=resources, config=config)
         with contextlib.suppress(CellExecutionError):  # the error is in the outputs too, and with its cell
             asyncio.run(client.async_execute(env=env))
     for number, cell in enumerate(nb.cells):
