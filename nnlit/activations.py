@@ -10,7 +10,7 @@ import numpy as np
 
 from .module import Array, Module, check_array
 
-# %% ../nbs/03_activations.ipynb #relu
+# %% ../nbs/03_activations.ipynb #relu-cell
 class ReLU(Module):
     """max(x, 0), element by element: (N, K) to (N, K). Its slope at 0 is taken as 0."""
 

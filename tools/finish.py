@@ -9,15 +9,21 @@ import json
 import os
 import re
 import shutil
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from py_mini_racer import MiniRacer
+BOOK_PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs us with whichever Python it finds first
+    os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
+
+from py_mini_racer import MiniRacer  # noqa: E402
 
 KATEX = Path(__file__).resolve().parent / "katex"
 MATH = re.compile(r'<span class="math (inline|display)">(.*?)</span>', re.S)
 REMOTE_TAG = re.compile(r'<script\b[^>]*\bsrc="(?:https?:)?//[^>]*>\s*</script>\s*'
                         r'|<link\b(?=[^>]*\brel="(?:stylesheet|preconnect)")[^>]*\bhref="(?:https?:)?//[^>]*>\s*')
-REMOTE_IMPORT = re.compile(r'@import\s+(?:url\()?["\']?(?:https?:)?//[^;]*;')
+REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 
 
 class Typesetter:
