@@ -30,6 +30,7 @@ REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 MENDED = [
     (re.compile(r'<nav class="navbar '), '<nav aria-label="Site" class="navbar '),
     (re.compile(r'<nav id="quarto-sidebar" '), '<nav id="quarto-sidebar" aria-label="Chapters" '),
+    (re.compile(r'<nav id="TOC" '), '<nav id="TOC" aria-label="On this page" '),
     (re.compile(r'<nav class="quarto-secondary-nav"'), '<nav aria-label="This chapter" class="quarto-secondary-nav"'),
     (re.compile(r'(<a\b[^>]*) role="navigation"'), r'\1 role="button"'),
     (re.compile(r'(<i class="bi [^"]*") role="img"'), r'\1 aria-hidden="true"'),
