@@ -7,22 +7,30 @@ __all__ = ['FLOATS', 'Array', 'Module', 'Sequential', 'check_array', 'Softmax', 
            'Tanh', 'Bias', 'unbroadcast', 'Linear', 'Loss', 'CrossEntropyLoss', 'SoftmaxCrossEntropyLoss', 'MSELoss',
            'check_target', 'one_hot', 'BUG', 'EXCELLENT', 'numerical_gradient', 'complex_step_gradient',
            'relative_error', 'relative_errors', 'read_error', 'synthetic_loss', 'central_slope', 'INITIALIZERS',
-           'Initializer', 'he', 'initialize', 'xavier']
+           'Initializer', 'he', 'he_uniform', 'initialize', 'xavier', 'xavier_uniform', 'Optimizer', 'SGD', 'Adam',
+           'leaves', 'fit', 'train_step', 'batches', 'History', 'predict', 'predict_proba', 'reliability', 'save',
+           'load', 'load_digits', 'hold_out', 'standardization']
 
 # %% ../nbs/index.ipynb #package
 from .activations import ReLU, Sigmoid, Tanh
 from .bias import Bias, unbroadcast
+from .digits import hold_out, load_digits, standardization
 from nnlit.gradcheck import (
     BUG, EXCELLENT, central_slope, complex_step_gradient, numerical_gradient, read_error,
     relative_error, relative_errors, synthetic_loss,
 )
-from .initialization import INITIALIZERS, Initializer, he, initialize, xavier
+from .inference import load, predict, predict_proba, reliability, save
+from nnlit.initialization import (
+    INITIALIZERS, Initializer, he, he_uniform, initialize, xavier, xavier_uniform,
+)
 from .linear import Linear
 from nnlit.losses import (
     CrossEntropyLoss, Loss, MSELoss, SoftmaxCrossEntropyLoss, check_target, one_hot
 )
 from .module import FLOATS, Array, Module, Sequential, check_array
+from .optimizers import SGD, Adam, Optimizer, leaves
 from .softmax import Softmax, softmax, softmax_jacobian
+from .train import History, batches, fit, train_step
 
 # %% ../nbs/index.ipynb #package-names
 __version__ = "0.1.0"
@@ -34,4 +42,8 @@ _all_ += ["check_target", "one_hot"]
 _all_ += ["BUG", "EXCELLENT", "numerical_gradient", "complex_step_gradient"]
 _all_ += ["relative_error", "relative_errors", "read_error", "synthetic_loss"]
 _all_ += ["central_slope"]
-_all_ += ["INITIALIZERS", "Initializer", "he", "initialize", "xavier"]
+_all_ += ["INITIALIZERS", "Initializer", "he", "he_uniform", "initialize"]
+_all_ += ["xavier", "xavier_uniform", "Optimizer", "SGD", "Adam", "leaves"]
+_all_ += ["fit", "train_step", "batches", "History"]
+_all_ += ["predict", "predict_proba", "reliability", "save", "load"]
+_all_ += ["load_digits", "hold_out", "standardization"]
