@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nnlit import Linear, ReLU, Sequential, hold_out, load, load_digits, predict, predict_proba, save, softmax, standardization
 
 x = np.random.default_rng(0).normal(size=(7, 3))
