@@ -204,7 +204,7 @@ The arithmetic comes first and knows nothing of the page: tests/book/test_intera
     const node = svg("g");
     const cells = range(rows).map((i) => range(columns).map((j) => {
       const box = { x: x + j * CELL.width, y: y + i * CELL.height, ...CELL };
-      const heat = svg("rect", box), border = svg("rect", { ...box, class: "cell" });
+      const heat = svg("rect", box), border = svg("rect", { ...box, class: "box" });
       const text = words(box.x + CELL.width / 2, box.y + CELL.height / 2, "");
       node.append(heat, border, text);
       return { heat, border, text };
@@ -518,7 +518,7 @@ The arithmetic comes first and knows nothing of the page: tests/book/test_intera
       ? svg("circle", { cx: px(u), cy: py(v), r: 7, fill: "var(--fig-positive)", ...edge })
       : svg("rect", { x: px(u) - 6, y: py(v) - 6, width: 12, height: 12, fill: "var(--fig-negative)", ...edge }));
     const muted = "var(--book-muted)", tick = (t) => [words(px(t), size + 20, `${t}`, muted), words(14, py(t), `${t}`, muted)];
-    const frame = svg("rect", { x: left, y: top, width: size, height: size, class: "cell" });
+    const frame = svg("rect", { x: left, y: top, width: size, height: size, class: "box" });
     const picture = drawing(size + 40, size + 42, ...bands, line, frame,
       ...points.map(point), ...tick(0), ...tick(1), words(px(0.5), size + 32, "x₁"), words(14, py(0.5), "x₂"));
 
