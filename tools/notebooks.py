@@ -20,6 +20,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 STAGE = ROOT / "_stage"
+READS_THE_BOOK = re.compile(r"^from _weave import", re.M)  # an index is made from the other chapters
 
 
 class BookError(Exception):
@@ -39,9 +40,12 @@ def digest(files: list[Path], *extra: str) -> str:
     return h.hexdigest()[:16]
 
 
-def dependencies() -> list[Path]:
-    """What the outputs of any chapter can depend on, beside its own source."""
-    return [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *NBS.glob("data/*"), ROOT / "requirements.lock"]
+def dependencies(nb: NotebookNode) -> list[Path]:
+    """What the outputs of a chapter can depend on, beside its own source."""
+    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *NBS.glob("data/*"), ROOT / "requirements.lock"]
+    if READS_THE_BOOK.search(sources(nb)):
+        files += [*chapters(), *ROOT.glob("tests/**/*.py")]
+    return files
 
 
 def sources(nb: NotebookNode) -> str:
@@ -52,7 +56,7 @@ def sources(nb: NotebookNode) -> str:
 def execute(path: Path) -> tuple[NotebookNode, float]:
     """The notebook with fresh outputs, and the seconds it took (0 if this content was executed before)."""
     nb = nbformat.read(path, as_version=4)
-    done = STAGE / "executed" / f"{path.stem}-{digest(dependencies(), sys.version, sources(nb))}.ipynb"
+    done = STAGE / "executed" / f"{path.stem}-{digest(dependencies(nb), sys.version, sources(nb))}.ipynb"
     if done.exists():
         executed, seconds = nbformat.read(done, as_version=4), 0.0
         outputs = {c.id: c.outputs for c in executed.cells if c.cell_type == "code"}
