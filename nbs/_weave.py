@@ -147,8 +147,11 @@ class Book:
 
     def __init__(self, folder: Path = ROOT / "nbs", methods: bool = True) -> None:
         self.methods = methods  # whether calls of methods are followed too, for which Jedi must find out what an object is
-        self.chapters = [read_chapter(p) for p in sorted(folder.resolve().glob("*.ipynb"))]
-        self.chapters.sort(key=lambda c: c.path.stem != "index")  # the home page comes first
+        contents = (ROOT / "_quarto.yml").read_text(encoding="utf-8").split("sidebar:")[-1]
+        order = [m[0] for m in re.finditer(r"\w+\.ipynb", contents)]
+        places = {name: i for i, name in enumerate(order)}
+        notebooks = sorted(folder.resolve().glob("*.ipynb"), key=lambda p: (places.get(p.name, len(places)), p.name))
+        self.chapters = [read_chapter(p) for p in notebooks]
         self.targets: dict[str, Identifier] = {}
         for chapter in self.chapters:
             for cell in chapter.cells:
@@ -207,6 +210,17 @@ class Book:
                 if len(targets) == 1 and (target := targets.pop()):
                     found.append(Use(target, name[0], number - after, name.start(), number - after in imports))
         return found
+
+    @cached_property
+    def _offered(self) -> set[str]:
+        imports = [n for c in self.chapters if c.module == "__init__" for cell in c.cells if cell.exported
+                   for n in ast.walk(ast.parse(cell.code)) if isinstance(n, ast.ImportFrom)]
+        return {a.name for n in imports for a in n.names}
+
+    def label(self, identifier: Identifier) -> str:
+        """How one gets at a name from the package: by itself, or through its module if the package does not offer it."""
+        name = identifier.name
+        return name if name in self._offered or not self._offered else f"{identifier.chapter.module}.{name}"
 
     def users(self, identifier: Identifier) -> list[tuple[Chapter, Cell]]:
         """The other chapters that use an identifier, each with its first use."""
@@ -273,7 +287,7 @@ class Book:
             used = ", ".join(link(c.short, c, cell) for c, cell in self.users(i))
             tested = [link(c.short, c, cell) for c, cell in self.checks(i)]
             tested += [f'<a href="{repository.file(f)}">{f.stem}</a>' for f in tests.get(i.target, [])]
-            name = link(f"<code>{i.name}</code>", i.chapter, i.cell)
+            name = link(f"<code>{self.label(i)}</code>", i.chapter, i.cell)
             rows.append([name, i.kind, link(i.chapter.short, i.chapter, i.cell), used, ", ".join(tested)])
         return Table("Identifiers", ["name", "kind", "defined in", "used in", "tested in"], rows)
 

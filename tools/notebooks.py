@@ -42,10 +42,10 @@ def digest(files: list[Path], *extra: str) -> str:
 
 def dependencies(nb: NotebookNode) -> list[Path]:
     """What the outputs of a chapter can depend on, beside its own source."""
-    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *NBS.glob("data/*"), ROOT / "requirements.lock"]
+    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
     if READS_THE_BOOK.search(sources(nb)):
-        files += [*chapters(), *ROOT.glob("tests/**/*.py")]
-    return files
+        return [*files, *chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.py")]
+    return [f for f in files if f.name != "_weave.py"]
 
 
 def sources(nb: NotebookNode) -> str:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ import nnlit
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 REPOSITORY = "https://github.com/nnlit/nnlit/blob/main/"
 COLAB = "https://colab.research.google.com/github/nnlit/nnlit/blob/main/"
+MODULES = {f.stem: import_module(f"nnlit.{f.stem}") for f in sorted((ROOT / "nnlit").glob("[a-z]*.py"))}
+PUBLIC = {n if n in nnlit.__all__ else f"{stem}.{n}": getattr(m, n) for stem, m in MODULES.items() for n in m.__all__}
 
 
 def page_of(notebook: Path) -> str:
@@ -97,6 +100,7 @@ def test_names_are_linked_just_where_they_are_the_package_s(site: Path, notebook
         if cell.id not in shown:
             continue
         places = Counter(n.id for n in nodes if isinstance(n, ast.Name)) + Counter(here)
+        places += Counter(n.attr for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) in ("nnlit", "nn"))
         linked = Counter(a.get_text() for a in shown[cell.id].select("a.weave"))
         for name in imported - own - bound:
             assert linked[name] == places[name], f"{cell.id}: {name}"
@@ -110,7 +114,8 @@ def test_used_in_and_view_the_module(site: Path, notebook: Path) -> None:
         following = pre.find_next(["pre", "p"])
         line = following if isinstance(following, Tag) and "weave-uses" in (following.get("class") or []) else None
         margin = re.sub(r"^ .*", "", code_of(cell), flags=re.M)
-        public = [n for n in nnlit.__all__ if re.match(r"#\| *export", cell.source) and defines(margin, n)]
+        names = {label.split(".")[-1] for label in PUBLIC}
+        public = {n for n in names if re.match(r"#\| *export", cell.source) and defines(margin, n)}
         assert bool(line) == bool(public), cell.id
         if line is None:
             continue
@@ -123,15 +128,15 @@ def test_used_in_and_view_the_module(site: Path, notebook: Path) -> None:
             else:
                 assert urlsplit(href).path not in ("", page_of(notebook)), href
                 _, target = cell_at(site, page_of(notebook), href)
-                assert {a.get_text() for a in target.select("a.weave")} & set(public), href
+                assert {a.get_text() for a in target.select("a.weave")} & public, href
 
 
 def test_index_is_complete(site: Path) -> None:
     names, terms = soup(site, "identifiers.html").select("main table")
     rows = {row.select("th")[0].get_text(): row.select("td") for row in names.select("tbody tr")}
-    assert sorted(rows) == sorted(nnlit.__all__)
-    for name, (kind, defined, used, tested) in rows.items():
-        value = getattr(nnlit, name)
+    assert sorted(rows) == sorted(PUBLIC) and set(nnlit.__all__) <= set(rows)
+    for label, (kind, defined, used, tested) in rows.items():
+        name, value = label.split(".")[-1], PUBLIC[label]
         assert kind.get_text() == ("class" if name[0].isupper() and isinstance(value, type) else "function" if callable(value)
                                    and getattr(value, "__module__", "").startswith("nnlit") else "value"), name
         _, target = cell_at(site, "identifiers.html", str(defined.select("a")[0]["href"]))
@@ -168,7 +173,7 @@ def test_notebook_module_and_colab(site: Path, notebook: Path) -> None:
         assert f"../nbs/{notebook.name}" in file.read_text(encoding="utf-8")
     else:
         assert "view the module" not in links
-    pages = [page_of(n) for n in NOTEBOOKS]
+    pages = [str(a["href"]) for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
     earlier = pages[:pages.index(page_of(notebook))]
     assert all(href in earlier for href in links.values() if href.endswith(".html"))
 
