@@ -37,7 +37,7 @@ def inputs() -> list[Path]:
     """Every file that the site is made from."""
     files = [f for d in (NBS, ROOT / "nnlit", ROOT / "tools") for f in d.rglob("*") if f.is_file()]
     files = [f for f in files if "__pycache__" not in f.parts and ".ipynb_checkpoints" not in f.parts]
-    return [*files, ROOT / "_quarto.yml", ROOT / "settings.ini", ROOT / "requirements.lock"]
+    return [*files, *ROOT.glob("tests/**/*.py"), ROOT / "_quarto.yml", ROOT / "settings.ini", ROOT / "requirements.lock"]
 
 
 def stage(executed: list[tuple[Path, NotebookNode]], name: str) -> None:

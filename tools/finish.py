@@ -18,6 +18,7 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 
 from py_mini_racer import MiniRacer  # noqa: E402
+from weave import weave  # noqa: E402
 
 KATEX = Path(__file__).resolve().parent / "katex"
 MATH = re.compile(r'<span class="math (inline|display)">(.*?)</span>', re.S)
@@ -80,6 +81,7 @@ def typeset(page: str, katex: Typesetter, name: str) -> str:
 
 def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
+    weave(site)
     katex = Typesetter()
     target = site / "site_libs" / "katex"
     shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)

@@ -20,6 +20,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 STAGE = ROOT / "_stage"
+READS_THE_BOOK = re.compile(r"^from (_weave|bank) import|\.ipynb", re.M)  # made from the other chapters, or from tests
 
 
 class BookError(Exception):
@@ -39,14 +40,12 @@ def digest(files: list[Path], *extra: str) -> str:
     return h.hexdigest()[:16]
 
 
-def dependencies() -> list[Path]:
-    """What the outputs of any chapter can depend on, beside its own source."""
-    return [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
-
-
-def read_by(nb: NotebookNode) -> list[Path]:
-    """What a page reads that collects from the others, such as the list of exercises: all of them, and their order."""
-    return [*chapters(), ROOT / "_quarto.yml"] if ".ipynb" in sources(nb) else []
+def dependencies(nb: NotebookNode) -> list[Path]:
+    """What the outputs of a chapter can depend on, beside its own source; a page that collects reads all the others."""
+    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
+    if READS_THE_BOOK.search(sources(nb)):
+        return [*files, *chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.*")]
+    return [f for f in files if f.name != "_weave.py"]
 
 
 def sources(nb: NotebookNode) -> str:
@@ -57,7 +56,7 @@ def sources(nb: NotebookNode) -> str:
 def execute(path: Path) -> tuple[NotebookNode, float]:
     """The notebook with fresh outputs, and the seconds it took (0 if this content was executed before)."""
     nb = nbformat.read(path, as_version=4)
-    done = STAGE / "executed" / f"{path.stem}-{digest([*dependencies(), *read_by(nb)], sys.version, sources(nb))}.ipynb"
+    done = STAGE / "executed" / f"{path.stem}-{digest(dependencies(nb), sys.version, sources(nb))}.ipynb"
     if done.exists():
         executed, seconds = nbformat.read(done, as_version=4), 0.0
         outputs = {c.id: c.outputs for c in executed.cells if c.cell_type == "code"}

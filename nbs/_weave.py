@@ -1,0 +1,345 @@
+"""What the chapters define and use, read from the notebooks themselves: for the index, and for the links in the pages' code.
+
+Jedi, which finds definitions for editors, decides what a name in a cell means. It sees what the reader has seen, the cells up to
+that one, so a name that a chapter gives to something of its own is not taken for the package's.
+"""
+
+import ast
+import html
+import json
+import re
+from collections.abc import Iterable
+from configparser import ConfigParser
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jedi
+
+ROOT = Path(__file__).resolve().parent.parent
+DIRECTIVE = re.compile(r"#\|\s*([\w-]+):?\s*(.*?)\s*$")
+TERM = re.compile(r'<dfn(?: title="([^"]+)")?>(.*?)</dfn>', re.S)  # the title, if there is one, is how the index spells it
+NOT_PROSE = re.compile(r"^(```|~~~).*?^\1|\$\$.*?\$\$|<[^>]*>", re.S | re.M)
+APPENDICES = "90"  # numbers from here on build on the whole book
+WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12  # of a text one thinks about; of code one follows
+
+
+@dataclass(frozen=True)
+class Use:
+    """A name in a cell: which identifier or method it means, and where it stands in the cell's source."""
+    target: str  # as nnlit.softmax.Softmax.backward
+    name: str
+    line: int  # from 1
+    column: int
+    importing: bool
+
+
+@dataclass
+class Cell:
+    """A code cell: its source below the directives, and what nbdev makes of it."""
+    id: str
+    code: str
+    shown: bool
+    exported: bool
+    uses: list[Use] = field(default_factory=list)
+
+    def defines(self) -> dict[str, str]:
+        """The public names this cell gives to its module and the methods of its classes, each with its kind."""
+        found = {}
+        for node in ast.parse(self.code).body if self.exported else []:
+            if isinstance(node, ast.FunctionDef):
+                found[node.name] = "function"
+            elif isinstance(node, ast.ClassDef):
+                found[node.name] = "class"
+                found |= {f"{node.name}.{f.name}": "method" for f in node.body if isinstance(f, ast.FunctionDef)}
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found |= {n.id: "value" for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+        return {name: kind for name, kind in found.items() if not re.search(r"(^|\.)_", name)}
+
+
+@dataclass
+class Chapter:
+    """A notebook, as far as links need it."""
+    path: Path
+    title: str
+    module: str  # "" if it exports nothing
+    cells: list[Cell]
+    prose: str
+
+    @property
+    def page(self) -> str:
+        return re.sub(r"^\d+_", "", self.path.stem) + ".html"
+
+    @property
+    def short(self) -> str:
+        """The title without what follows its colon, as HTML."""
+        return html.escape(self.title.split(":")[0])
+
+    @property
+    def minutes(self) -> int:
+        """How long it takes to read, to the nearest five minutes."""
+        words = len(NOT_PROSE.sub(" ", self.prose).split())
+        lines = sum(len(c.code.splitlines()) for c in self.cells if c.shown)
+        return 5 * round((words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5)
+
+    def first_use(self, target: str) -> Cell | None:
+        """The first shown cell that uses an identifier; one that only imports it, if no other does."""
+        using = [(u.importing, i) for i, c in enumerate(self.cells) if c.shown for u in c.uses if u.target == target]
+        return self.cells[min(using)[1]] if using else None
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A public name of the package, or a method, and the cell that defines it."""
+    target: str
+    name: str
+    kind: str
+    chapter: Chapter = field(compare=False)
+    cell: Cell = field(compare=False)
+
+
+@dataclass
+class Table:
+    """A table for the page; a line of text where HTML cannot be shown."""
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        head = "".join(f'<th scope="col">{h}</th>' for h in self.head)
+        rows = "\n".join(self._row(*row) for row in self.rows)
+        table = (f'<table class="index" data-quarto-disable-processing="true">\n<caption>{self.caption}</caption>\n'
+                 f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
+        return {"text/html": table, "text/plain": f"[table: {self.caption}, {len(self.rows)} rows]"}
+
+
+    def _row(self, first: str, *rest: str) -> str:
+        # a phone shows a row as a small block, with these labels for the head of the table
+        cells = "".join(f'<td data-label="{h}">{cell}</td>' for h, cell in zip(self.head[1:], rest, strict=True))
+        return f'<tr><th scope="row">{first}</th>{cells}</tr>'
+
+
+def read_chapter(path: Path) -> Chapter:
+    """One notebook; what its cells use is found later, when all definitions are known."""
+    all_cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    prose = "\n\n".join("".join(c["source"]) for c in all_cells if c["cell_type"] == "markdown")
+    title = re.search(r"^# (.+)", prose, re.M)
+    module, cells = "", []
+    for c in all_cells:
+        if c["cell_type"] == "code":
+            lines = "".join(c["source"]).splitlines()
+            directives = {}
+            while lines and (m := DIRECTIVE.match(lines[0])):
+                directives[m[1]] = m[2]
+                del lines[0]
+            module = directives.get("default_exp", module)
+            hidden = directives.keys() & {"hide", "export", "exporti", "default_exp"} or "false" in (
+                directives.get("echo"), directives.get("include"))
+            exported = bool(directives.keys() & {"export", "exports", "exporti"})
+            cells.append(Cell(c["id"], "\n".join(lines).strip("\n"), bool(lines) and not hidden, exported))
+    return Chapter(path, title[1] if title else path.stem, module if any(c.exported for c in cells) else "", cells, prose)
+
+
+class Book:
+    """All chapters, what each defines and what each uses."""
+
+    def __init__(self, folder: Path = ROOT / "nbs", methods: bool = True) -> None:
+        self.methods = methods  # whether calls of methods are followed too, for which Jedi must find out what an object is
+        contents = (ROOT / "_quarto.yml").read_text(encoding="utf-8").split("sidebar:")[-1]
+        order = [m[0] for m in re.finditer(r"\w+\.ipynb", contents)]
+        places = {name: i for i, name in enumerate(order)}
+        notebooks = sorted(folder.resolve().glob("*.ipynb"), key=lambda p: (places.get(p.name, len(places)), p.name))
+        self.chapters = [read_chapter(p) for p in notebooks]
+        self.targets: dict[str, Identifier] = {}
+        for chapter in self.chapters:
+            for cell in chapter.cells:
+                for name, kind in cell.defines().items():
+                    target = f"nnlit.{chapter.module}.{name}"
+                    self.targets[target] = Identifier(target, name, kind, chapter, cell)
+        self.project = jedi.Project(ROOT)
+        for chapter in self.chapters:
+            self._find_uses(chapter)
+
+    @property
+    def identifiers(self) -> list[Identifier]:
+        """The public names of the package, in the order of the alphabet."""
+        return sorted((i for i in self.targets.values() if i.kind != "method"), key=lambda i: (i.name.lower(), i.name))
+
+    @cached_property
+    def _candidates(self) -> re.Pattern[str]:
+        names = {t.name.split(".")[-1] for t in self.targets.values() if self.methods or t.kind != "method"}
+        return re.compile(rf"\b(?:{'|'.join(sorted(names))})\b" if names else r"(?!)")
+
+    def _find_uses(self, chapter: Chapter) -> None:
+        path = chapter.path.with_suffix(".py")  # there is no such file; it tells Jedi where imports are seen from
+        seen, start, starts = "", 0, {}
+        own = {i.name: i for i in self.targets.values() if i.chapter is chapter}
+        for cell in chapter.cells:
+            starts[cell.id] = start
+            seen += cell.code + "\n\n\n"
+            if self._candidates.search(cell.code):
+                places = {name: (starts[i.cell.id], seen) for name, i in own.items() if i.cell.id in starts}
+                here = {name: (first, first + own[name].cell.code.count("\n") + 1) for name, (first, _) in places.items()}
+                cell.uses = self.uses(seen, path, start, here, chapter.module)
+            start += cell.code.count("\n") + 3
+
+    def uses(self, code: str, path: Path, after: int = 0, here: dict[str, tuple[int, int]] | None = None,
+             module: str = "") -> list[Use]:
+        """The names in `code` below line `after` that mean something of the package.
+
+        here: what the code itself defines for its module of the package, and between which lines.
+        """
+        lines, found = code.splitlines(), []
+        imports = import_lines("\n".join(lines[after:]))
+        script = jedi.Script(code, path=path, project=self.project, environment=jedi.InterpreterEnvironment())
+        for number, text in enumerate(lines[after:], after + 1):
+            for name in self._candidates.finditer(text):
+                if re.search(r"\b(def|class)\s+$", text[:name.start()]):
+                    continue
+                targets = set()
+                for d in script.goto(number, name.start(), follow_imports=True):  # nothing, in a comment or a string
+                    target = d.full_name or ""
+                    if d.module_path == path:
+                        local = target.removeprefix(f"{d.module_name}.")
+                        first, last = (here or {}).get(local, (0, 0))
+                        itself = (d.line, d.column) == (number, name.start())
+                        target = f"nnlit.{module}.{local}" if first < d.line <= last and not itself else ""
+                    targets.add(target if target in self.targets else "")
+                if len(targets) == 1 and (target := targets.pop()):
+                    found.append(Use(target, name[0], number - after, name.start(), number - after in imports))
+        return found
+
+    @cached_property
+    def _offered(self) -> set[str]:
+        imports = [n for c in self.chapters if c.module == "__init__" for cell in c.cells if cell.exported
+                   for n in ast.walk(ast.parse(cell.code)) if isinstance(n, ast.ImportFrom)]
+        return {a.name for n in imports for a in n.names}
+
+    def label(self, identifier: Identifier) -> str:
+        """How one gets at a name from the package: by itself, or through its module if the package does not offer it."""
+        name = identifier.name
+        return name if name in self._offered or not self._offered else f"{identifier.chapter.module}.{name}"
+
+    def users(self, identifier: Identifier) -> list[tuple[Chapter, Cell]]:
+        """The other chapters that use an identifier, each with its first use."""
+        found = [(c, c.first_use(identifier.target)) for c in self.chapters if c is not identifier.chapter]
+        return [(chapter, cell) for chapter, cell in found if cell]
+
+    def prerequisites(self, chapter: Chapter) -> list[Chapter]:
+        """The earlier chapters that one uses or links back to, without those that these build on in turn."""
+        direct = self._direct
+
+        def below(stem: str) -> set[str]:
+            return direct[stem].union(*map(below, direct[stem])) if direct[stem] else set()
+
+        needed = direct[chapter.path.stem]
+        needed = needed - set().union(*map(below, needed))
+        return [c for c in self.chapters if c.path.stem in needed]
+
+    @cached_property
+    def _direct(self) -> dict[str, set[str]]:
+        return {c.path.stem: self._leads_back_to(c) for c in self.chapters}
+
+    def _leads_back_to(self, chapter: Chapter) -> set[str]:
+        before = {c.path.stem for c in self.chapters[:self.chapters.index(chapter)]} - {"index"}
+        linked = set(re.findall(r"\]\((\d+_\w+)\.ipynb", chapter.prose))
+        used = {self.targets[u.target].chapter.path.stem for c in chapter.cells if c.shown for u in c.uses}
+        return (linked | used) & before if chapter.path.stem < APPENDICES else set()
+
+    def checks(self, identifier: Identifier) -> list[tuple[Chapter, Cell]]:
+        """The chapters that assert something with an identifier, each with its first such cell, preferably one that is shown."""
+        found = []
+        for chapter in self.chapters:
+            cells = [c for c in chapter.cells if re.search(r"\bassert\b|\braises\(", c.code)
+                     and any(u.target == identifier.target and not u.importing for u in c.uses)]
+            found += [(chapter, c) for c in sorted(cells, key=lambda c: not c.shown)[:1]]
+        return found
+
+    def tests(self) -> dict[str, list[Path]]:
+        """Each identifier with the test files that use it, themselves or through a helper they import."""
+        files = {f.stem: f for f in sorted((ROOT / "tests").rglob("*.py"))}
+        used = {stem: {u.target for u in self.uses(f.read_text(encoding="utf-8"), f)} for stem, f in files.items()}
+        found: dict[str, list[Path]] = {}
+        for stem, f in files.items():
+            if stem.startswith("test_"):
+                imported = re.findall(r"^(?:from|import) (\w+)", f.read_text(encoding="utf-8"), re.M)
+                for target in used[stem].union(*(used.get(i, set()) for i in imported)):
+                    found.setdefault(target, []).append(f)
+        return found
+
+    def terms(self) -> list[tuple[str, list[tuple[Chapter, str]]]]:
+        """The terms that chapters define with <dfn>, in the order of the alphabet, each with where and its anchor."""
+        found: dict[str, list[tuple[Chapter, str]]] = {}
+        for chapter in self.chapters:
+            for title, text in TERM.findall(chapter.prose):
+                places = found.setdefault(spelt(title, text), [])
+                if chapter not in (c for c, _ in places):
+                    places.append((chapter, anchor(title, text)))
+        return sorted(found.items(), key=lambda item: item[0].lower())
+
+    def identifier_table(self) -> Table:
+        """Every public name: where it is defined, used and tested."""
+        tests, repository = self.tests(), Repository()
+        rows = []
+        for i in self.identifiers:
+            used = ", ".join(link(c.short, c, cell) for c, cell in self.users(i))
+            tested = [link(c.short, c, cell) for c, cell in self.checks(i)]
+            tested += [f'<a href="{repository.file(f)}">{f.stem}</a>' for f in tests.get(i.target, [])]
+            name = link(f"<code>{self.label(i)}</code>", i.chapter, i.cell)
+            rows.append([name, i.kind, link(i.chapter.short, i.chapter, i.cell), used, ", ".join(tested)])
+        return Table("Identifiers", ["name", "kind", "defined in", "used in", "tested in"], rows)
+
+    def term_table(self) -> Table:
+        """Every term, with the place that defines it."""
+        rows = [[term, ", ".join(f'<a href="{c.path.name}#{a}">{c.short}</a>' for c, a in places)]
+                for term, places in self.terms()]
+        return Table("Terms", ["term", "defined in"], rows)
+
+
+class Repository:
+    """Addresses in the repository, from the names in settings.ini."""
+
+    def __init__(self) -> None:
+        config = ConfigParser(delimiters=["="])
+        config.read(ROOT / "settings.ini", encoding="utf-8")
+        self.url, self.branch = config["DEFAULT"]["git_url"], config["DEFAULT"]["branch"]
+
+    def file(self, path: Path) -> str:
+        return f"{self.url}/blob/{self.branch}/{path.relative_to(ROOT).as_posix()}"
+
+    def colab(self, notebook: Path) -> str:
+        return self.file(ROOT / "nbs" / notebook.name).replace("https://github.com/", "https://colab.research.google.com/github/")
+
+
+def import_lines(code: str) -> set[int]:
+    """The lines that belong to import statements; none, if a cell holds something that only IPython understands."""
+    try:
+        nodes = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    except SyntaxError:
+        return set()
+    return {line for n in nodes for line in range(n.lineno, (n.end_lineno or n.lineno) + 1)}
+
+
+def spelt(title: str, text: str) -> str:
+    """A term as the index spells it."""
+    return " ".join((title or text).split())
+
+
+def anchor(title: str, text: str) -> str:
+    """The anchor of a term on its page."""
+    return "term-" + re.sub(r"\W+", "-", spelt(title, text).lower()).strip("-")
+
+
+def link(text: str, chapter: Chapter, cell: Cell) -> str:
+    """A link to a cell as it is seen from a notebook; the site's links lead to pages instead."""
+    place = f"#{cell.id}" if cell.shown else ""
+    return f'<a href="{chapter.path.name}{place}">{text}</a>'
+
+
+def first_lines(module: Path) -> dict[str, int]:
+    """For each cell of an exported module the line where it begins, as nbdev marks it: `# %% ../nbs/x.ipynb #id`."""
+    lines: Iterable[str] = module.read_text(encoding="utf-8").splitlines() if module.is_file() else []
+    marks = ((n, re.match(r"# %% \S+\.ipynb #(\S+)", line)) for n, line in enumerate(lines, 1))
+    return {m[1]: n for n, m in marks if m}

@@ -1,0 +1,259 @@
+"""What tools/weave.py lays over the pages, seen from the built site and the notebooks, without Jedi, by which it was made."""
+
+import ast
+import re
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup, Tag
+from conftest import ROOT
+from nbformat import NotebookNode
+from weave import Book, WeaveError, Weaver
+
+import nnlit
+
+NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+REPOSITORY = "https://github.com/nnlit/nnlit/blob/main/"
+COLAB = "https://colab.research.google.com/github/nnlit/nnlit/blob/main/"
+MODULES = {f.stem: import_module(f"nnlit.{f.stem}") for f in sorted((ROOT / "nnlit").glob("[a-z]*.py"))}
+PUBLIC = {n if n in nnlit.__all__ else f"{stem}.{n}": getattr(m, n) for stem, m in MODULES.items() for n in m.__all__}
+
+
+def page_of(notebook: Path) -> str:
+    return re.sub(r"^\d+_", "", notebook.stem) + ".html"
+
+
+def soup(site: Path, page: str, parsed: dict[Path, BeautifulSoup] = {}) -> BeautifulSoup:  # noqa: B006 - kept on purpose
+    file = site / page
+    if file not in parsed:
+        parsed[file] = BeautifulSoup(file.read_text(encoding="utf-8"), "html5lib")
+    return parsed[file]
+
+
+def code_of(cell: NotebookNode) -> str:
+    """A cell without its directives."""
+    return re.sub(r"\A(#\|.*\n?)+", "", cell.source).strip()
+
+
+def cell_at(site: Path, page: str, link: str) -> tuple[str, Tag]:
+    """The anchor that a link on a page names, and the code under it."""
+    url = urlsplit(link)
+    tag = soup(site, url.path or page).find(id=url.fragment)
+    assert isinstance(tag, Tag), f"{page}: {link} leads nowhere"
+    code = tag.find_next("pre")
+    assert isinstance(code, Tag)
+    return url.fragment, code
+
+
+def cells_shown(site: Path, notebook: Path) -> list[tuple[NotebookNode, Tag]]:
+    """The code cells of a notebook that its page shows, each with its code there."""
+    cells = {c.id: c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"}
+    spans = soup(site, page_of(notebook)).select("span.cell-anchor")
+    return [(cells[str(s["id"])], cell_at(site, page_of(notebook), f"#{s['id']}")[1]) for s in spans]
+
+
+def defines(code: str, name: str) -> bool:
+    """Whether a piece of code defines a name at its left margin, or a method."""
+    return bool(re.search(rf"^(?:class|def) {name}\b|^(?:\w+, )*{name}(?:, \w+)*(?:: [^=]+)? = |^ +def {name}\(", code, re.M))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_code_on_the_page_is_that_of_the_notebook(site: Path, notebook: Path) -> None:
+    shown = cells_shown(site, notebook)
+    for cell, pre in shown:
+        assert pre.get_text().strip() == code_of(cell), cell.id
+    hidden = re.compile(r"^#\| *(hide|export|exporti|default_exp\b.*|echo: false)$", re.M)
+    cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code" and not hidden.search(c.source)]
+    assert [c.id for c, _ in shown] == [c.id for c in cells]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_links_lead_to_the_cell_that_defines(site: Path, notebook: Path) -> None:
+    for cell, pre in cells_shown(site, notebook):
+        for link in pre.select("a.weave"):
+            _, target = cell_at(site, page_of(notebook), str(link["href"]))
+            assert defines(target.get_text(), link.get_text()), f"{cell.id}: {link}"
+            assert target is not pre, f"{link} leads to where it stands"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_names_are_linked_just_where_they_are_the_package_s(site: Path, notebook: Path) -> None:
+    """For every name that a chapter has from the package: all its places have links, and none behind a name of its own."""
+    imported: set[str] = set()
+    own: set[str] = set()  # what the chapter has bound to something else
+    shown = {cell.id: pre for cell, pre in cells_shown(site, notebook)}
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        code = code_of(cell)
+        nodes = list(ast.walk(ast.parse(code)))
+        here = {a.name for n in nodes if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("nnlit") for a in n.names}
+        imported, own = imported | here, own - here
+        bound = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        bound |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        own = own - bound if re.match(r"#\| *export", cell.source) else own | bound
+        if cell.id not in shown:
+            continue
+        places = Counter(n.id for n in nodes if isinstance(n, ast.Name)) + Counter(here)
+        places += Counter(n.attr for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) in ("nnlit", "nn"))
+        linked = Counter(a.get_text() for a in shown[cell.id].select("a.weave"))
+        for name in imported - own - bound:
+            assert linked[name] == places[name], f"{cell.id}: {name}"
+        for name in own & set(nnlit.__all__):
+            assert not linked[name] or name not in places, f"{cell.id}: {name} is the chapter's own"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_used_in_and_view_the_module(site: Path, notebook: Path) -> None:
+    for cell, pre in cells_shown(site, notebook):
+        following = pre.find_next(["pre", "p"])
+        line = following if isinstance(following, Tag) and "weave-uses" in (following.get("class") or []) else None
+        margin = re.sub(r"^ .*", "", code_of(cell), flags=re.M)
+        names = {label.split(".")[-1] for label in PUBLIC}
+        public = {n for n in names if re.match(r"#\| *export", cell.source) and defines(margin, n)}
+        assert bool(line) == bool(public), cell.id
+        if line is None:
+            continue
+        for link in line.select("a"):
+            href = str(link["href"])
+            if href.startswith(REPOSITORY):
+                path, number = href.removeprefix(REPOSITORY).split("#L")
+                marker = (ROOT / path).read_text(encoding="utf-8").splitlines()[int(number) - 1]
+                assert marker == f"# %% ../nbs/{notebook.name} #{cell.id}"
+            else:
+                assert urlsplit(href).path not in ("", page_of(notebook)), href
+                _, target = cell_at(site, page_of(notebook), href)
+                assert {a.get_text() for a in target.select("a.weave")} & public, href
+
+
+def test_index_is_complete(site: Path) -> None:
+    names, terms = soup(site, "identifiers.html").select("main table")
+    rows = {row.select("th")[0].get_text(): row.select("td") for row in names.select("tbody tr")}
+    assert sorted(rows) == sorted(PUBLIC) and set(nnlit.__all__) <= set(rows)
+    for label, (kind, defined, used, tested) in rows.items():
+        name, value = label.split(".")[-1], PUBLIC[label]
+        assert kind.get_text() == ("class" if name[0].isupper() and isinstance(value, type) else "function" if callable(value)
+                                   and getattr(value, "__module__", "").startswith("nnlit") else "value"), name
+        _, target = cell_at(site, "identifiers.html", str(defined.select("a")[0]["href"]))
+        assert defines(target.get_text(), name), name
+        for link in [*used.select("a"), *tested.select("a")]:
+            href = str(link["href"])
+            if href.startswith(REPOSITORY):
+                file = ROOT / href.removeprefix(REPOSITORY)
+                helpers = re.findall(r"^from (\w+) import", file.read_text(encoding="utf-8"), re.M)
+                files = [file, *(f for h in helpers if (f := file.with_name(f"{h}.py")).exists())]
+                assert any(re.search(rf"\b{name}\b", f.read_text(encoding="utf-8")) for f in files), href
+            elif urlsplit(href).fragment:
+                assert re.search(rf"\b{name}\b", cell_at(site, "identifiers.html", href)[1].get_text()), href
+    written = [m for n in NOTEBOOKS for m in re.findall(r"<dfn\b.*?</dfn>", n.read_text(encoding="utf-8"))]
+    places = terms.select("tbody td a")
+    assert written and len(places) == len(written)
+    for place in places:
+        url = urlsplit(str(place["href"]))
+        assert soup(site, url.path).select(f"dfn#{url.fragment}"), place
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_module_and_colab(site: Path, notebook: Path) -> None:
+    facts = soup(site, page_of(notebook)).select(".page-facts")
+    assert len(facts) == 1
+    links = {a.get_text(): str(a["href"]) for a in facts[0].select("a")}
+    download = site / links["download this notebook"]
+    nbformat.validate(nbformat.read(download, as_version=4))
+    assert download.read_bytes() == notebook.read_bytes()
+    assert links["open in Colab"].startswith(COLAB) and ROOT / links["open in Colab"].removeprefix(COLAB) == notebook
+    module = re.search(r"default_exp (\w+)", notebook.read_text(encoding="utf-8"))
+    if module and (file := ROOT / "nnlit" / f"{module[1]}.py").exists():
+        assert links["view the module"] == REPOSITORY + file.relative_to(ROOT).as_posix()
+        assert f"../nbs/{notebook.name}" in file.read_text(encoding="utf-8")
+    else:
+        assert "view the module" not in links
+    pages = [str(a["href"]) for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
+    earlier = pages[:pages.index(page_of(notebook))]
+    assert all(href in earlier for href in links.values() if href.endswith(".html"))
+
+
+def planted(folder: Path, *cells: str) -> Book:
+    """A book of two chapters: one that defines softmax and Softmax, and one with the given cells."""
+    first = ["#| default_exp softmax", "def softmax(x):\n    return x  # naive", "softmax(1)",
+             "#| exports\ndef softmax(x):\n    return 2 * x", "softmax(2)",
+             "#| exports\nclass Softmax:\n    def backward(self, grad):\n        return softmax(grad)"]
+    for name, sources in (("01_softmax", first), ("02_other", cells)):
+        nb = nbformat.v4.new_notebook()
+        nb.cells = [nbformat.v4.new_markdown_cell(f"# {name[3:].title()}: a chapter", id="title")]
+        nb.cells += [nbformat.v4.new_code_cell(s, id=f"cell-{i}-{name[3:]}") for i, s in enumerate(sources)]
+        nbformat.write(nb, folder / f"{name}.ipynb")
+    return Book(folder)
+
+
+def found(book: Book, chapter: int) -> list[tuple[int, str, int]]:
+    return [(i, u.name, u.line) for i, c in enumerate(book.chapters[chapter].cells) for u in c.uses if not u.importing]
+
+
+IMPORT = "from nnlit.softmax import Softmax, softmax"
+
+
+@pytest.mark.parametrize("cells, expected", [
+    (["import nnlit\nnnlit.softmax(1)\nsoftmax(1)"], [(0, "softmax", 2)]),
+    ([IMPORT, 'softmax(1)\n"softmax"\n# softmax\nf(softmax=3)\nprint(f"{softmax(1)}")'], [(1, "softmax", 1), (1, "softmax", 5)]),
+    ([IMPORT, "def f(softmax):\n    return softmax(1)", "softmax"], [(2, "softmax", 1)]),
+    ([IMPORT, "[softmax for softmax in [1]]", "g = lambda softmax: softmax"], []),
+    ([IMPORT, "softmax = 3\nsoftmax", "softmax"], []),
+    (["def softmax(x):\n    return x", "softmax(1)", IMPORT, "softmax(1)"], [(3, "softmax", 1)]),
+    ([IMPORT, "if x:\n    def softmax(x):\n        return 1", "softmax(1)"], []),
+    (["from nnlit.softmax import softmax as s", "s(1)"], []),  # a name of the chapter's own
+    ([IMPORT, "Softmax().backward(1)\nthing.backward(1)"], [(1, "Softmax", 1), (1, "backward", 1)]),
+    ([IMPORT, "class Softmax(Softmax):\n    pass", "Softmax()"], [(1, "Softmax", 1)]),
+])
+def test_what_a_name_means(tmp_path: Path, cells: list[str], expected: list[tuple[int, str, int]]) -> None:
+    assert found(planted(tmp_path, *cells), 1) == expected
+
+
+def test_a_chapter_s_naive_version_is_not_what_it_exports(tmp_path: Path) -> None:
+    assert found(planted(tmp_path), 0) == [(4, "softmax", 1), (5, "softmax", 3)]
+
+
+def quarto(cell: str, code: str) -> str:
+    """A cell as Quarto writes it."""
+    return (f'<div id="{cell}" class="cell" data-execution_count="1">\n<div class="sourceCode cell-code" id="cb1">'
+            f'<pre class="sourceCode python code-with-copy"><code class="sourceCode python">{code}</code>'
+            '<button title="Copy to Clipboard" class="code-copy-button"><i class="bi"></i></button></pre></div>\n</div>')
+
+
+LINE = '<span id="cb1-{0}"><a href="#cb1-{0}" aria-hidden="true" tabindex="-1"></a>{1}</span>'
+HEAD = '<header id="title-block-header" class="quarto-title-block default"><h1 class="title">Other</h1></header>\n'
+
+
+def test_quarto_s_markup(tmp_path: Path) -> None:
+    book = planted(tmp_path, f"{IMPORT}\nsoftmax(1) < 2")
+    imports = '<span class="im">from</span> nnlit.softmax <span class="im">import</span> Softmax, softmax'
+    less = 'softmax(<span class="dv">1</span>) <span class="op">&lt;</span> <span class="dv">2</span>'
+    page = HEAD + quarto("cell-0-other", f"{LINE.format(1, imports)}\n{LINE.format(2, less)}")
+    woven = Weaver(book).page(book.chapters[1], page)
+    before, after = (BeautifulSoup(p, "html5lib") for p in (page, woven))
+    assert before.pre and after.pre and before.pre.get_text() == after.pre.get_text()
+    links = [(a.get_text(), a["href"]) for a in after.select("a.weave")]
+    there = [("Softmax", "softmax.html#cell-5-softmax"), ("softmax", "softmax.html#cell-3-softmax")]
+    assert links == [*there, there[1]]
+    assert len(after.select("#cell-0-other")) == 1  # Quarto has given the cell its id already
+    assert woven == Weaver(book).page(book.chapters[1], page)
+
+
+def test_a_page_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    book = planted(tmp_path, "x = 1", "x = 2")
+    with pytest.raises(WeaveError, match=r"other.html does not show the cell cell-1-other as 02_other.ipynb has it"):
+        Weaver(book).page(book.chapters[1], HEAD + quarto("cell-7", "x = 1"))
+    with pytest.raises(WeaveError, match=r"the id of the cell cell-0-other is that of a heading or a figure too"):
+        Weaver(book).page(book.chapters[1], HEAD + '<h2 id="cell-0-other">x</h2>' + quarto("cell-7", "x = 1"))
+
+
+def test_prerequisites_and_reading_time(tmp_path: Path) -> None:
+    book = planted(tmp_path, IMPORT, "softmax(1)")
+    assert [c.page for c in book.prerequisites(book.chapters[1])] == ["softmax.html"] and book.chapters[1].minutes == 0
+    chapters = {c.path.stem: c for c in Book(methods=False).chapters}
+    assert all(5 <= c.minutes <= 90 for name, c in chapters.items() if "00" < name < "90")
