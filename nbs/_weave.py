@@ -70,7 +70,7 @@ class Chapter:
 
     @property
     def page(self) -> str:
-        return re.sub(r"^\d+_", "", self.path.stem) + ".html"
+        return re.sub(r"^\d+[a-z]?_", "", self.path.stem) + ".html"
 
     @property
     def short(self) -> str:

@@ -20,7 +20,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 STAGE = ROOT / "_stage"
-READS_THE_BOOK = re.compile(r"^from (_weave|bank) import|\.ipynb", re.M)  # made from the other chapters, or from tests
+READS_THE_BOOK = re.compile(r"^from _weave import|^import bank|\.ipynb", re.M)  # made from the other chapters, or from tests
 
 
 class BookError(Exception):

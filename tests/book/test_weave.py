@@ -24,7 +24,7 @@ PUBLIC = {n if n in nnlit.__all__ else f"{stem}.{n}": getattr(m, n) for stem, m 
 
 
 def page_of(notebook: Path) -> str:
-    return re.sub(r"^\d+_", "", notebook.stem) + ".html"
+    return re.sub(r"^\d+[a-z]?_", "", notebook.stem) + ".html"
 
 
 def soup(site: Path, page: str, parsed: dict[Path, BeautifulSoup] = {}) -> BeautifulSoup:  # noqa: B006 - kept on purpose
