@@ -30,7 +30,7 @@ setup(
         "Typing :: Typed",
     ],
     packages=[cfg["lib_path"]],
-    package_data={cfg["lib_path"]: ["py.typed"]},
+    package_data={cfg["lib_path"]: ["py.typed", "data/*"]},
     install_requires=lines("requirements"),
     extras_require={"dev": lines("book_requirements") + lines("test_requirements")},
     entry_points={"nbdev": [f"{cfg['lib_name']} = {cfg['lib_path']}._modidx:d"]},

@@ -7,6 +7,7 @@ Matplotlib draws; then its colours are replaced by the CSS variables of the page
 
 import html
 import io
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -126,3 +127,37 @@ def box(ax: Axes, x: float, y: float, width: float, height: float, words: str, c
     ax.add_patch(Rectangle((x, y), width, height, facecolor=colour, alpha=0.15, edgecolor="none"))
     ax.add_patch(Rectangle((x, y), width, height, facecolor="none", edgecolor=colour, linewidth=1.2))
     text(ax, x + width / 2, y + height / 2, words)
+
+
+def book_map(parts: dict[str, list[tuple[str, str]]]) -> Picture:
+    """The chapters as the units of one network, each a link: parts are its layers, {part: [(short name, page), ...]}."""
+    width, row = 250, 46
+    tallest = max(len(chapters) for chapters in parts.values())
+    height = 70 + row * tallest
+    columns = []
+    for c, (part, chapters) in enumerate(parts.items()):
+        top = 48 + row * (tallest - len(chapters)) / 2
+        columns.append([(30 + c * (width + 60), top + row * r, *chapter) for r, chapter in enumerate(chapters)])
+        columns[c].insert(0, (30 + c * (width + 60), 12, part, ""))
+    out = []
+    for left, right in itertools.pairwise(columns):
+        for x, y, _, _ in left[1:]:
+            for u, v, _, _ in right[1:]:
+                out.append(f'<path d="M{x + width} {y + 17} C{x + width + 30} {y + 17} {u - 30} {v + 17} {u} {v + 17}"/>')
+    edges = f'<g fill="none" stroke="{VARIABLES[MUTED]}" stroke-opacity="0.28">{"".join(out)}</g>'
+    boxes = []
+    for c, column in enumerate(columns):
+        colour = VARIABLES[(INPUT, BATCH, OUTPUT)[c % 3]]
+        x, y, part, _ = column[0]
+        boxes.append(f'<text x="{x}" y="{y + 10}" font-weight="600" fill="{colour}">{html.escape(part)}</text>')
+        for x, y, name, page in column[1:]:
+            look = f'rx="17" fill="var(--book-paper, #fff)" stroke="{colour}"'
+            shape = f'<rect x="{x}" y="{y}" width="{width}" height="34" {look}/>'
+            label = f'<text x="{x + 18}" y="{y + 22}" fill="currentColor">{html.escape(name)}</text>'
+            boxes.append(f'<a href="{page}">{shape}{label}</a>')
+    total = 30 + len(parts) * (width + 60) - 30
+    least = f"style=\"width: 100%; min-width: 36em; font-size: 15px\" viewBox=\"0 0 {total} {height:.0f}\""
+    alt = "Map of the book: " + "; ".join(f"{part}: {', '.join(n for n, _ in cs)}" for part, cs in parts.items()) + "."
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" {least} aria-label="{html.escape(alt)}" role="group">'
+    svg = f"{start}{edges}{''.join(boxes)}</svg>"
+    return Picture("map", svg, alt, "")

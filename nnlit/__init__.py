@@ -8,15 +8,18 @@ __all__ = ['FLOATS', 'Array', 'Module', 'Sequential', 'check_array', 'Softmax', 
            'check_target', 'one_hot', 'BUG', 'EXCELLENT', 'numerical_gradient', 'complex_step_gradient',
            'relative_error', 'relative_errors', 'read_error', 'synthetic_loss', 'central_slope', 'INITIALIZERS',
            'Initializer', 'he', 'he_uniform', 'initialize', 'xavier', 'xavier_uniform', 'Optimizer', 'SGD', 'Adam',
-           'leaves', 'fit', 'train_step', 'batches', 'History']
+           'leaves', 'fit', 'train_step', 'batches', 'History', 'predict', 'predict_proba', 'reliability', 'save',
+           'load', 'load_digits', 'hold_out', 'standardization']
 
 # %% ../nbs/index.ipynb #package
 from .activations import ReLU, Sigmoid, Tanh
 from .bias import Bias, unbroadcast
+from .digits import hold_out, load_digits, standardization
 from nnlit.gradcheck import (
     BUG, EXCELLENT, central_slope, complex_step_gradient, numerical_gradient, read_error,
     relative_error, relative_errors, synthetic_loss,
 )
+from .inference import load, predict, predict_proba, reliability, save
 from nnlit.initialization import (
     INITIALIZERS, Initializer, he, he_uniform, initialize, xavier, xavier_uniform,
 )
@@ -42,3 +45,5 @@ _all_ += ["central_slope"]
 _all_ += ["INITIALIZERS", "Initializer", "he", "he_uniform", "initialize"]
 _all_ += ["xavier", "xavier_uniform", "Optimizer", "SGD", "Adam", "leaves"]
 _all_ += ["fit", "train_step", "batches", "History"]
+_all_ += ["predict", "predict_proba", "reliability", "save", "load"]
+_all_ += ["load_digits", "hold_out", "standardization"]

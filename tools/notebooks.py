@@ -43,7 +43,7 @@ def digest(files: list[Path], *extra: str) -> str:
 
 def dependencies() -> list[Path]:
     """What the outputs of any chapter can depend on, beside its own source."""
-    return [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *NBS.glob("data/*"), ROOT / "requirements.lock"]
+    return [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
 
 
 def sources(nb: NotebookNode) -> str:
