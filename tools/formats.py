@@ -40,6 +40,7 @@ TAG = re.compile(r"\\tag\{([^}]*)\}")
 REFERENCE = re.compile(r"\((\d+[a-z]?\.\d+)\)")
 FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_math and pandoc leave it
 OPERATOR = re.compile(r'(?<![(:])(?<!: )"([A-Za-z]\w*)"')  # \operatorname{diag}: to pandoc a mere word
+STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])')  # a word and a full stop: Typst would show the space
 Node = dict[str, Any]  # of pandoc's tree: {"t": type, "c": contents}
 ATTRIBUTES = {"Header": 1, "Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0}  # where [anchor, classes, settings] are
 
@@ -63,8 +64,11 @@ def config() -> Node:
 
 
 def order() -> list[Chapter]:
-    """The chapters that the sidebar names and that are there; a part is the sidebar's section."""
-    found = []
+    """The chapters that the sidebar names and that are there; a part is the sidebar's section.
+
+    A chapter has its file's number, unless it is an appendix or stands before smaller ones: then it has none.
+    """
+    found: list[Chapter] = []
 
     def add(items: list[Any], part: str) -> None:
         for item in items:
@@ -72,11 +76,15 @@ def order() -> list[Chapter]:
             if isinstance(item, dict) and "contents" in item:
                 add(item["contents"], part or item["section"])
             elif name.endswith(".ipynb") and (path := NBS / name).exists():
-                number = NUMBERED.match(path.stem)
-                appendix = "append" in part.lower()
-                found.append(Chapter(path, NUMBERED.sub("", path.stem), number[1] if number and not appendix else "", part))
+                number = None if part.lower().startswith("append") else NUMBERED.match(path.stem)
+                found.append(Chapter(path, NUMBERED.sub("", path.stem), number[1] if number else "", part))
 
     add(config()["website"]["sidebar"]["contents"], "")
+    least = 10_000
+    for chapter in reversed(found):
+        if chapter.number:
+            value = int(re.match(r"\d+", chapter.number)[0])  # type: ignore[index]  # NUMBERED matched
+            chapter.number, least = (chapter.number if value <= least else ""), min(value, least)
     return found
 
 
@@ -199,6 +207,7 @@ def pictures(page: str, name: str, folder: Path) -> list[Node]:
         body = re.sub(r"^<svg\b[^>]*>", f'{head} color="{INK}" font-family="{FACE}">', svg)
         body = re.sub(r"var\(--[\w-]+,\s*([^()]*(?:\([^()]*\))?)\)", r"\1", body).replace("currentColor", INK)
         body = re.sub(r"</?a\b[^>]*>", "", body).replace("system-ui, sans-serif", f"'{FACE}', sans-serif")
+        body = re.sub(r"<path(?![^>]*\sd=)[^>]*/>", "", body)  # Matplotlib's empty contours: not valid
         (folder / file).write_text(body, encoding="utf-8")
         settings = [["alt", html.unescape(alt[1] if alt else "")], ["points", box[1]]]
         image = {"t": "Image", "c": [["", [], settings], [], [file, ""]]}
@@ -380,7 +389,7 @@ def typst_source(chapters: list[Chapter]) -> str:
 
         blocks += rewrite(chapter.blocks, level)
     text = pandoc(tree(blocks), "json", "typst", "--wrap=preserve")
-    return FORMULA.sub(lambda m: OPERATOR.sub(r'op("\1")', m[0]), text)
+    return FORMULA.sub(lambda m: STOP.sub(r"\1", OPERATOR.sub(r'op("\1")', m[0])), text)
 
 
 def tree(blocks: list[Node], meta: Node | None = None) -> str:
