@@ -8,6 +8,7 @@ Matplotlib draws; then its colours are replaced by the CSS variables of the page
 import html
 import io
 import itertools
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -34,20 +35,33 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "nnlit", "font.size": 10, "text
 
 @dataclass
 class Picture:
-    """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown."""
+    """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown.
+
+    interactive: the name of a function in interactive.js that lets the reader move the figure; data: what it needs, as JSON.
+    """
     name: str
     svg: str
     alt: str
     caption: str
+    interactive: str = ""
+    data: Any = None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        page = f'<figure class="picture" id="fig-{self.name}">\n{self.svg}\n{caption}\n</figure>'
+        moves, data = "", ""
+        if self.interactive:
+            moves = f' data-interactive="{self.interactive}"'
+            words = json.dumps(self.data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+            data = f'<script type="application/json">{words}</script>\n'
+        page = f'<figure class="picture" id="fig-{self.name}"{moves}>\n{self.svg}\n{data}{caption}\n</figure>'
         return {"text/html": page, "text/plain": f"[picture: {self.alt}]"}
 
 
-def show(fig: Figure, name: str, alt: str, caption: str = "") -> Picture:
-    """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen."""
+def show(fig: Figure, name: str, alt: str, caption: str = "", interactive: str = "", data: Any = None) -> Picture:
+    """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen.
+
+    interactive, data: see Picture; without JavaScript the figure is as it is without them.
+    """
     out = io.StringIO()
     with matplotlib.rc_context(STYLE):
         fig.savefig(out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
@@ -66,7 +80,7 @@ def show(fig: Figure, name: str, alt: str, caption: str = "") -> Picture:
     least = 0.62 * width  # on a narrow screen a figure scrolls rather than shrink past reading
     svg = size.sub(f'style="width: {width:.1f}em; max-width: max(100%, {least:.1f}em); min-width: {least:.1f}em"', svg, count=1)
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1).replace(' version="1.1"', "")
-    return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption)
+    return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption, interactive, data)
 
 
 def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 3.4), **options: Any) -> tuple[Figure, Any]:

@@ -202,6 +202,19 @@ def test_faults_of_a_chapter_are_named(tmp_path: Path, text: str, message: str) 
         chapter(tmp_path, text)
 
 
+def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(chapters: list[formats.Chapter]) -> str:
+        return "#no-such-function()"
+
+    old = tmp_path / "nnlit.pdf"
+    old.write_text("old")
+    monkeypatch.setattr(formats, "typst_source", broken)
+    monkeypatch.setattr(formats, "order", lambda: [formats.Chapter(book(tmp_path, "Words."), "words", "3", "I")])
+    with pytest.raises(formats.BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
+        formats.write([(tmp_path / "03_words.ipynb", nbformat.read(tmp_path / "03_words.ipynb", as_version=4))], tmp_path, ("pdf",))
+    assert old.read_text() == "old"
+
+
 def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     text = ("## A head\n\nBy (3.1) and (9.9), [back](#a-head), [page](other.html#x).\n\n$$y = x, \\tag{3.1}$$\n\n"
             "<details><summary>Answer</summary>\n\n`#let` $x$(1) $a$.\n\n</details>\n\n"
