@@ -228,6 +228,8 @@ def read(chapter: Chapter, folder: Path) -> None:
         if node["t"] == "CodeBlock" and "html" in node["c"][0][1]:
             count += 1
             return rewrite(pictures(node["c"][1], f"{chapter.key}-{count}", folder), change)
+        if node["t"] == "Table":  # pandoc gives the columns of a wide table equal widths; both formats know better
+            node["c"][2] = [[align, {"t": "ColWidthDefault"}] for align, _ in node["c"][2]]
         if node["t"] in ATTRIBUTES and (attributes := node["c"][ATTRIBUTES[node["t"]]])[0]:
             attributes[0] = f"{chapter.key}-{attributes[0]}"
         return None
