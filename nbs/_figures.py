@@ -19,10 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-INK, MUTED = "#1f2328", "#6e7781"
+INK, MUTED = "#1f2328", "#68717b"
 BATCH, INPUT, OUTPUT = "#b35900", "#0969da", "#1a7f37"
 POSITIVE, NEGATIVE = "#bf3989", "#0a7ea4"
-VARIABLES = {INK: "currentColor", MUTED: "var(--fig-muted, #6e7781)", BATCH: "var(--fig-batch, #b35900)",
+VARIABLES = {INK: "currentColor", MUTED: "var(--fig-muted, #68717b)", BATCH: "var(--fig-batch, #b35900)",
              INPUT: "var(--fig-input, #0969da)", OUTPUT: "var(--fig-output, #1a7f37)",
              POSITIVE: "var(--fig-positive, #bf3989)", NEGATIVE: "var(--fig-negative, #0a7ea4)"}
 COLOURS = {"N": BATCH, "D": INPUT, "K": OUTPUT, "H": OUTPUT}
@@ -118,7 +118,7 @@ def array(ax: Axes, x: float, y: float, values: Any, axes: tuple[str, str] = ("N
         for j in range(shape[1]):
             colour, alpha = COLOURS.get(shade, MUTED), 0.22 if shade in COLOURS else 0.0
             if shade == "heat" and numbers is not None:
-                colour, alpha = (POSITIVE if numbers[i, j] > 0 else NEGATIVE), 0.65 * min(1.0, abs(numbers[i, j]) / largest)
+                colour, alpha = (POSITIVE if numbers[i, j] > 0 else NEGATIVE), 0.45 * min(1.0, abs(numbers[i, j]) / largest)
             ax.add_patch(Rectangle((x + j, y + i), 1, 1, facecolor=colour, alpha=alpha, edgecolor="none"))
             ax.add_patch(Rectangle((x + j, y + i), 1, 1, facecolor="none", edgecolor=MUTED, linewidth=0.8))
             if numbers is not None and digits >= 0:

@@ -46,6 +46,11 @@ def dependencies() -> list[Path]:
     return [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
 
 
+def read_by(nb: NotebookNode) -> list[Path]:
+    """What a page reads that collects from the others, such as the list of exercises: all of them, and their order."""
+    return [*chapters(), ROOT / "_quarto.yml"] if ".ipynb" in sources(nb) else []
+
+
 def sources(nb: NotebookNode) -> str:
     """What is executed: a change of prose alone does not make outputs stale."""
     return "\0".join(f"{c.get('id', '')}\0{c.source}" for c in nb.cells if c.cell_type == "code")
@@ -54,7 +59,7 @@ def sources(nb: NotebookNode) -> str:
 def execute(path: Path) -> tuple[NotebookNode, float]:
     """The notebook with fresh outputs, and the seconds it took (0 if this content was executed before)."""
     nb = nbformat.read(path, as_version=4)
-    done = STAGE / "executed" / f"{path.stem}-{digest(dependencies(), sys.version, sources(nb))}.ipynb"
+    done = STAGE / "executed" / f"{path.stem}-{digest([*dependencies(), *read_by(nb)], sys.version, sources(nb))}.ipynb"
     if done.exists():
         executed, seconds = nbformat.read(done, as_version=4), 0.0
         outputs = {c.id: c.outputs for c in executed.cells if c.cell_type == "code"}
