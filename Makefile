@@ -5,13 +5,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help book serve test clean
+.PHONY: help book pdf epub serve test clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-book: .venv/installed  ## build the site into _docs/
+book: .venv/installed  ## build the site into _docs/, with the PDF and the EPUB
 	@$(BIN)/python tools/book.py
+
+pdf epub: .venv/installed  ## build the PDF or the EPUB alone, _docs/nnlit.pdf or _docs/nnlit.epub
+	@$(BIN)/python tools/formats.py $@
 
 serve: book  ## build the site and serve it (PORT=8000)
 	@echo "http://localhost:$(PORT)/  (Ctrl-C stops)"

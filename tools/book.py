@@ -12,11 +12,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
-from nbdev.processors import FilterDefaults
-from nbdev.serve_drv import exec_nb
+import formats
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, BookError, chapters, digest, execute_all
+from notebooks import NBS, ROOT, BookError, chapters, digest, execute_all, prepare
 
 SITE = ROOT / "_docs"
 WORK = ROOT / "_stage_site"  # beside nbs/, because the paths in _quarto.yml are relative to such a folder
@@ -47,9 +45,7 @@ def stage(executed: list[tuple[Path, NotebookNode]], name: str) -> None:
     """
     shutil.rmtree(WORK, ignore_errors=True)
     shutil.copytree(NBS, WORK, ignore=shutil.ignore_patterns("*.ipynb", "_*.py", "nbdev.yml", ".*", "__pycache__"))
-    for path, nb in executed:
-        nbformat.write(nb, WORK / path.name)
-        exec_nb(WORK / path.name, WORK / path.name, FilterDefaults)
+    prepare(executed, WORK)
     if name == "smalldocs":
         for file in [WORK / "_quarto.yml", *WORK.glob("*.ipynb")]:
             file.write_text(NUMBERED.sub(r"\1.ipynb", file.read_text(encoding="utf-8")), encoding="utf-8")
@@ -88,7 +84,9 @@ def build() -> None:
         print(f"up to date: {SITE.relative_to(ROOT)}/index.html")
         return
     print(f"building {len(chapters())} pages with {name}", flush=True)
-    stage(execute_all(), name)
+    executed = execute_all()
+    stage(executed, name)
+    formats.write(executed, WORK)
     site = render(name)
     (site / ".built").write_text(stamp)
     replace(site)

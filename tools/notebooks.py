@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbdev.processors import FilterDefaults
+from nbdev.serve_drv import exec_nb
 from nbformat import NotebookNode
 from traitlets.config import Config
 
@@ -108,3 +110,10 @@ def execute_all() -> list[tuple[Path, NotebookNode]]:
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return list(pool.map(one, chapters()))
+
+
+def prepare(executed: list[tuple[Path, NotebookNode]], folder: Path) -> None:
+    """Write every chapter into the folder as nbdev prepares it for readers: front matter made, hidden cells gone."""
+    for path, nb in executed:
+        nbformat.write(nb, folder / path.name)
+        exec_nb(folder / path.name, folder / path.name, FilterDefaults)

@@ -1,0 +1,228 @@
+"""The PDF and the EPUB: every chapter in its place, equations numbered, links that lead somewhere, fonts inside, valid."""
+
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urljoin, urlsplit
+from xml.etree import ElementTree
+
+import formats
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+from pypdf import PdfReader
+
+SPACE = re.compile(r"[\s\u00ad\u2010-]+")  # a PDF's text has line ends and hyphens of its own
+
+
+def titles() -> list[str]:
+    """Each chapter's, in the sidebar's order; the home page has another, as its own is the book's."""
+    firsts = [nbformat.read(c.path, as_version=4).cells[0].source for c in formats.order()]
+    return [formats.ABOUT, *(re.match(r"# (.*)", first)[1].replace("`", "") for first in firsts[1:])]
+
+
+def parts() -> list[str]:
+    return list(dict.fromkeys(c.part for c in formats.order() if c.part))
+
+
+def tags(chapters: list[formats.Chapter]) -> list[str]:
+    """The numbers of all equations in these chapters."""
+    cells = [cell for c in chapters for cell in nbformat.read(c.path, as_version=4).cells]
+    return [tag for cell in cells if cell.cell_type == "markdown" for tag in formats.TAG.findall(cell.source)]
+
+
+def squeezed(text: str) -> str:
+    return SPACE.sub("", text).replace("’", "'")
+
+
+@pytest.fixture(scope="module")
+def pdf(site: Path) -> PdfReader:
+    return PdfReader(site / "nnlit.pdf")
+
+
+@pytest.fixture(scope="module")
+def epub(site: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(site / "nnlit.epub") as z:
+        first = z.infolist()[0]
+        assert (first.filename, first.compress_type, z.read(first)) == ("mimetype", zipfile.ZIP_STORED, b"application/epub+zip")
+        return {name: z.read(name) for name in z.namelist()}
+
+
+def trees(epub: dict[str, bytes]) -> dict[str, ElementTree.Element]:
+    return {name: ElementTree.fromstring(data) for name, data in epub.items() if name.endswith(".xhtml")}
+
+
+def test_order_is_that_of_the_sidebar() -> None:
+    listed = re.findall(r"[\w-]+\.ipynb", yaml.dump(formats.config()["website"]["sidebar"]["contents"], sort_keys=False))
+    there = [name for name in listed if (ROOT / "nbs" / name).exists()]
+    assert [c.path.name for c in formats.order()] == there and len(there) > 3
+
+
+def test_pdf_has_parts_and_chapters_in_its_outline(pdf: PdfReader) -> None:
+    top, chapters = [], []
+    for entry in pdf.outline:
+        if not isinstance(entry, list):
+            top.append(entry.title)
+        elif top[-1] in parts():
+            chapters += [e.title for e in entry if not isinstance(e, list)]
+    assert top == ["Contents", formats.ABOUT, *parts()]
+    assert [squeezed(t) for t in chapters] == [squeezed(c.number + t) for c, t in zip(formats.order(), titles())][1:]
+
+
+def test_pdf_numbers_every_equation(pdf: PdfReader) -> None:
+    chapters = [c for c in formats.order() if c.part == parts()[0]]  # the first part's: reading a page takes long
+    second = next(e for e in pdf.outline if not isinstance(e, list) and e.title == parts()[1])
+    text = "".join(page.extract_text() for page in pdf.pages[: pdf.get_destination_page_number(second)])
+    wanted = tags(chapters)
+    assert wanted and not [tag for tag in wanted if f"({tag})" not in text]
+
+
+def test_pdf_embeds_its_fonts(pdf: PdfReader) -> None:
+    fonts = {}
+    for page in pdf.pages:
+        for font in (page["/Resources"].get("/Font") or {}).values():
+            font = font.get_object()
+            inner = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
+            fonts[str(font["/BaseFont"])] = inner["/FontDescriptor"].get_object()
+    assert any("Mono" in name for name in fonts) and any("Math" in name for name in fonts)
+    for name, descriptor in fonts.items():
+        assert {"/FontFile", "/FontFile2", "/FontFile3"} & set(descriptor), f"{name} is not embedded"
+
+
+def test_pdf_links_stay_in_the_book_or_name_another_site(pdf: PdfReader) -> None:
+    inner = outer = 0
+    for page in pdf.pages:
+        for link in (a.get_object() for a in page.get("/Annots") or []):
+            action = link.get("/A", {})
+            if "/URI" in action:
+                outer += 1
+                assert re.match(r"https?://[\w.-]+\.\w+(/|$)", str(action["/URI"])), action["/URI"]
+            else:
+                inner += 1
+                goal = link.get("/Dest") or action.get("/D")
+                assert goal is not None and (not isinstance(goal, str) or goal in pdf.named_destinations), goal
+    assert inner > len(titles()) and outer
+
+
+def test_pdf_says_what_it_is(pdf: PdfReader) -> None:
+    about = formats.particulars()
+    assert about["title"] in pdf.metadata.title and pdf.metadata.author == about["author"]
+    assert pdf.trailer["/Root"]["/Lang"] == about["lang"] and pdf.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert pdf.xmp_metadata is not None and b"pdfuaid" in pdf.xmp_metadata.stream.get_data()
+
+
+def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
+    ns = {"x": "http://www.w3.org/1999/xhtml"}
+    contents = trees(epub)["EPUB/nav.xhtml"].find(".//x:nav", ns)
+    entries = [squeezed("".join(a.itertext())) for a in contents.iterfind(".//x:a", ns)]
+    wanted, part = [], ""
+    for chapter, title in zip(formats.order(), titles()):
+        wanted += [squeezed(chapter.part)] if chapter.part != part else []
+        wanted.append(squeezed(chapter.number + title))
+        part = chapter.part
+    assert [e for e in entries if e in wanted] == wanted
+
+
+def test_epub_links_and_pictures_resolve(epub: dict[str, bytes]) -> None:
+    pages = trees(epub)
+    ids = {name: {e.get("id") for e in tree.iter()} for name, tree in pages.items()}
+    for name, tree in pages.items():
+        assert None in ids[name] and len([e for e in tree.iter() if e.get("id")]) == len(ids[name]) - 1, f"{name}: an id twice"
+        for element in tree.iter():
+            for target in filter(None, (element.get("href"), element.get("src"))):
+                url = urlsplit(target)
+                if not url.scheme:
+                    file = unquote(urljoin(name, url.path)) if url.path else name
+                    assert file in epub, f"{name}: {target}"
+                    assert not url.fragment or unquote(url.fragment) in ids[file], f"{name}: {target}"
+            if element.tag.endswith("}img"):
+                assert len(element.get("alt", "")) > 10, f"{name}: {element.attrib}"
+
+
+def test_epub_sets_every_formula_and_number(epub: dict[str, bytes]) -> None:
+    ns = {"x": "http://www.w3.org/1999/xhtml", "m": "http://www.w3.org/1998/Math/MathML"}
+    numbers = []
+    for name, tree in trees(epub).items():
+        assert "$" not in "".join(p.text or "" for p in tree.iterfind(".//x:p", ns)), name
+        for equation in tree.iterfind(".//x:span[@class='equation']", ns):
+            assert equation.find("m:math", ns) is not None
+            numbers.append(equation.find("x:span", ns).text.strip("()"))
+    assert numbers == tags(formats.order())
+
+
+def test_pictures_are_settled_for_paper(epub: dict[str, bytes]) -> None:
+    pictures = {n: d.decode() for n, d in epub.items() if PurePosixPath(n).suffix == ".svg"}
+    assert pictures
+    for name, svg in pictures.items():
+        assert not re.search(r"var\(|currentColor|system-ui|<script|<a\b", svg), name
+        ElementTree.fromstring(svg)
+
+
+def test_epubcheck_accepts_the_epub(site: Path) -> None:
+    jar = os.environ.get("EPUBCHECK_JAR") or "/usr/share/java/epubcheck.jar"  # where Debian's package puts it
+    if not (shutil.which("java") and Path(jar).is_file()):
+        pytest.skip("epubcheck needs java and EPUBCHECK_JAR, the path of its epubcheck.jar")
+    result = subprocess.run(["java", "-jar", jar, "--failonwarnings", str(site / "nnlit.epub")], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[:4000]
+
+
+# --- what can go wrong
+
+
+def book(folder: Path, text: str) -> Path:
+    """A chapter of these words."""
+    path = folder / "03_words.ipynb"
+    cells = [nbformat.v4.new_raw_cell("---\ntitle: Words\n---"), nbformat.v4.new_markdown_cell(text)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def chapter(folder: Path, text: str) -> formats.Chapter:
+    made = formats.Chapter(book(folder, text), "words", "3", "I")
+    formats.read(made, folder)
+    formats.connect([made], "https://example.org/")
+    return made
+
+
+def test_formula_that_pandoc_cannot_convert_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(formats.BookError, match=r"(?s)pandoc, json to typst.*undefinedmacro"):
+        formats.typst_source([chapter(tmp_path, r"$$\undefinedmacro{x} \tag{3.1}$$")])
+
+
+@pytest.mark.parametrize("text, message", [
+    ("[there](03_words.ipynb#nowhere)", r"03_words.ipynb: link to 03_words.ipynb#nowhere: there is no such heading or figure"),
+    ("$$x \\tag{3.1}$$\n\n$$y \\tag{3.1}$$", r"equation \(3.1\) is in 03_words.ipynb and again in 03_words.ipynb"),
+    ("<details><summary>Answer</summary>\n\nopen", r"03_words.ipynb: <details> or <summary> is not closed"),
+])
+def test_faults_of_a_chapter_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(formats.BookError, match=message):
+        chapter(tmp_path, text)
+
+
+def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(chapters: list[formats.Chapter]) -> str:
+        return "#no-such-function()"
+
+    old = tmp_path / "nnlit.pdf"
+    old.write_text("old")
+    monkeypatch.setattr(formats, "typst_source", broken)
+    path = book(tmp_path, "Words.")
+    monkeypatch.setattr(formats, "order", lambda: [formats.Chapter(path, "words", "3", "I")])
+    with pytest.raises(formats.BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
+        formats.write([(path, nbformat.read(path, as_version=4))], tmp_path, ("pdf",))
+    assert old.read_text() == "old"
+
+
+def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
+    text = ("## A head\n\nBy (3.1) and (9.9), [back](#a-head), [page](other.html#x).\n\n$$y = x, \\tag{3.1}$$\n\n"
+            "<details><summary>Answer</summary>\n\n`#let` $x$(1) $a$.\n\n</details>\n\n"
+            "::: {.callout-note title='Mark'}\nThis.\n:::\n")
+    source = formats.typst_source([chapter(tmp_path, text)])
+    assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
+    assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
+    assert "`#let`" in source and "#aside([Answer], muted)[" in source and "#aside([Mark], muted)[" in source
+    assert '#formula("x")[$x$];\\(1)' in source
