@@ -8,6 +8,7 @@ Matplotlib draws; then its colours are replaced by the CSS variables of the page
 import html
 import io
 import itertools
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-INK, MUTED = "#1f2328", "#6e7781"
+INK, MUTED = "#1f2328", "#68717b"
 BATCH, INPUT, OUTPUT = "#b35900", "#0969da", "#1a7f37"
 POSITIVE, NEGATIVE = "#bf3989", "#0a7ea4"
-VARIABLES = {INK: "currentColor", MUTED: "var(--fig-muted, #6e7781)", BATCH: "var(--fig-batch, #b35900)",
+VARIABLES = {INK: "currentColor", MUTED: "var(--fig-muted, #68717b)", BATCH: "var(--fig-batch, #b35900)",
              INPUT: "var(--fig-input, #0969da)", OUTPUT: "var(--fig-output, #1a7f37)",
              POSITIVE: "var(--fig-positive, #bf3989)", NEGATIVE: "var(--fig-negative, #0a7ea4)"}
 COLOURS = {"N": BATCH, "D": INPUT, "K": OUTPUT, "H": OUTPUT}
@@ -34,20 +35,33 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "nnlit", "font.size": 10, "text
 
 @dataclass
 class Picture:
-    """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown."""
+    """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown.
+
+    interactive: the name of a function in interactive.js that lets the reader move the figure; data: what it needs, as JSON.
+    """
     name: str
     svg: str
     alt: str
     caption: str
+    interactive: str = ""
+    data: Any = None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        page = f'<figure class="picture" id="fig-{self.name}">\n{self.svg}\n{caption}\n</figure>'
+        moves, data = "", ""
+        if self.interactive:
+            moves = f' data-interactive="{self.interactive}"'
+            words = json.dumps(self.data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+            data = f'<script type="application/json">{words}</script>\n'
+        page = f'<figure class="picture" id="fig-{self.name}"{moves}>\n{self.svg}\n{data}{caption}\n</figure>'
         return {"text/html": page, "text/plain": f"[picture: {self.alt}]"}
 
 
-def show(fig: Figure, name: str, alt: str, caption: str = "") -> Picture:
-    """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen."""
+def show(fig: Figure, name: str, alt: str, caption: str = "", interactive: str = "", data: Any = None) -> Picture:
+    """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen.
+
+    interactive, data: see Picture; without JavaScript the figure is as it is without them.
+    """
     out = io.StringIO()
     with matplotlib.rc_context(STYLE):
         fig.savefig(out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
@@ -66,7 +80,7 @@ def show(fig: Figure, name: str, alt: str, caption: str = "") -> Picture:
     least = 0.62 * width  # on a narrow screen a figure scrolls rather than shrink past reading
     svg = size.sub(f'style="width: {width:.1f}em; max-width: max(100%, {least:.1f}em); min-width: {least:.1f}em"', svg, count=1)
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1).replace(' version="1.1"', "")
-    return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption)
+    return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption, interactive, data)
 
 
 def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 3.4), **options: Any) -> tuple[Figure, Any]:
@@ -104,7 +118,7 @@ def array(ax: Axes, x: float, y: float, values: Any, axes: tuple[str, str] = ("N
         for j in range(shape[1]):
             colour, alpha = COLOURS.get(shade, MUTED), 0.22 if shade in COLOURS else 0.0
             if shade == "heat" and numbers is not None:
-                colour, alpha = (POSITIVE if numbers[i, j] > 0 else NEGATIVE), 0.65 * min(1.0, abs(numbers[i, j]) / largest)
+                colour, alpha = (POSITIVE if numbers[i, j] > 0 else NEGATIVE), 0.45 * min(1.0, abs(numbers[i, j]) / largest)
             ax.add_patch(Rectangle((x + j, y + i), 1, 1, facecolor=colour, alpha=alpha, edgecolor="none"))
             ax.add_patch(Rectangle((x + j, y + i), 1, 1, facecolor="none", edgecolor=MUTED, linewidth=0.8))
             if numbers is not None and digits >= 0:

@@ -55,7 +55,8 @@ class Cell:
                 found |= {f"{node.name}.{f.name}": "method" for f in node.body if isinstance(f, ast.FunctionDef)}
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                found |= {n.id: "value" for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+                found |= {n.id: "value" for t in targets for n in ast.walk(t)
+                          if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         return {name: kind for name, kind in found.items() if not re.search(r"(^|\.)_", name)}
 
 

@@ -8,12 +8,16 @@ __all__ = ['FLOATS', 'Array', 'Module', 'Sequential', 'check_array', 'Softmax', 
            'check_target', 'one_hot', 'BUG', 'EXCELLENT', 'numerical_gradient', 'complex_step_gradient',
            'relative_error', 'relative_errors', 'read_error', 'synthetic_loss', 'central_slope', 'INITIALIZERS',
            'Initializer', 'he', 'he_uniform', 'initialize', 'xavier', 'xavier_uniform', 'Optimizer', 'SGD', 'Adam',
-           'leaves', 'fit', 'train_step', 'batches', 'History', 'predict', 'predict_proba', 'reliability', 'save',
-           'load', 'load_digits', 'hold_out', 'standardization']
+           'leaves', 'check_gradients', 'check_backward', 'Report', 'Result', 'GradientError', 'MISTAKES', 'fit',
+           'train_step', 'batches', 'History', 'predict', 'predict_proba', 'reliability', 'save', 'load', 'load_digits',
+           'hold_out', 'standardization']
 
 # %% ../nbs/index.ipynb #package
 from .activations import ReLU, Sigmoid, Tanh
 from .bias import Bias, unbroadcast
+from nnlit.diagnosis import (
+    MISTAKES, GradientError, Report, Result, check_backward, check_gradients
+)
 from .digits import hold_out, load_digits, standardization
 from nnlit.gradcheck import (
     BUG, EXCELLENT, central_slope, complex_step_gradient, numerical_gradient, read_error,
@@ -44,6 +48,8 @@ _all_ += ["relative_error", "relative_errors", "read_error", "synthetic_loss"]
 _all_ += ["central_slope"]
 _all_ += ["INITIALIZERS", "Initializer", "he", "he_uniform", "initialize"]
 _all_ += ["xavier", "xavier_uniform", "Optimizer", "SGD", "Adam", "leaves"]
+_all_ += ["check_gradients", "check_backward", "Report", "Result", "GradientError"]
+_all_ += ["MISTAKES"]
 _all_ += ["fit", "train_step", "batches", "History"]
 _all_ += ["predict", "predict_proba", "reliability", "save", "load"]
 _all_ += ["load_digits", "hold_out", "standardization"]

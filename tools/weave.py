@@ -148,7 +148,8 @@ class Weaver:
         if chapter.path.stem == "index":
             first.append(f"The whole book takes about {round(sum(c.minutes for c in self.book.chapters) / 60)} hours to read")
         elif chapter.minutes:
-            first.append(f"About {chapter.minutes} minutes")
+            hours = round(chapter.minutes / 60)
+            first.append(f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes")
         if needed := self.book.prerequisites(chapter):
             links = [f'<a href="{c.page}">{c.short}</a>' for c in needed]
             first.append("builds on " + (", ".join(links[:-1]) + " and " if links[1:] else "") + links[-1])

@@ -1,0 +1,448 @@
+"""The checker checked: planted mistakes, right layers, the probe's audit, bad input, and its numerical core."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import autograd.numpy as anp
+import bank
+import numpy as np
+import pytest
+from autograd import jacobian
+from bank import PLANTED, RIGHT, Planted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nnlit import Linear, Module, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropyLoss, Tanh
+from nnlit import diagnosis as inner
+from nnlit.diagnosis import MISTAKES, GradientError, Report, Result, check_backward, check_gradients
+from nnlit.gradcheck import complex_step_gradient, numerical_gradient
+
+Array = np.ndarray[Any, Any]
+rng = np.random.default_rng(0)
+X = rng.normal(size=(5, 3))
+LABELS = np.array([0, 1, 2, 3, 0])
+
+
+def linear(n_in: int = 3, n_out: int = 4) -> Linear:
+    return Linear(n_in, n_out, rng=1)
+
+
+class Broken(Module):
+    """A right layer with some gradients replaced: name = formula(x, grad)."""
+
+    def __init__(self, layer: Module, **lines: Callable[[Array, Array], Any]) -> None:
+        super().__init__()
+        self.layer, self.lines, self.parameters = layer, lines, layer.parameters
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return self.layer.forward(x)
+
+    def backward(self, grad: Array) -> Array:
+        found = {"x": self.layer.backward(grad), **self.layer.gradients}
+        found |= {name: line(self.x, grad) for name, line in self.lines.items()}
+        dx = found.pop("x")
+        self.gradients = found
+        return dx
+
+
+def db_not_summed() -> Broken:
+    return Broken(linear(), b=lambda x, grad: grad)
+
+
+# --- the bank ----------------------------------------------------------------------------------------------------
+
+
+def test_the_bank_is_large_and_covers_every_name() -> None:
+    assert len(PLANTED) >= 60 and len(RIGHT) >= 30
+    assert len({p.title for p in PLANTED}) == len(PLANTED)
+    assert {p.due for p in PLANTED} == set(MISTAKES)
+    assert sum(p.due == "unknown" for p in PLANTED) >= 10
+    assert set(inner._HYPOTHESES) <= set(MISTAKES) and all(text.endswith(".") for text in MISTAKES.values())
+
+
+def test_mistakes_are_named() -> None:
+    counts = bank.census(range(3))
+    figures, missed = bank.summary(counts), [r for r in bank.table(counts) if r[2] < r[3]]
+    assert figures["named rightly"] >= 0.98, missed
+    assert figures["wrong name where unknown is due"] <= 0.01, missed
+    assert figures["unseen where unknown is due"] <= 0.01, missed
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda p: p.title)
+def test_the_rest_is_not_blamed_wrongly(planted: Planted) -> None:
+    name, names = bank.outcome(planted, seed=99)
+    assert name == planted.due
+    assert set(names) <= {planted.due, "unknown", "kink"}
+
+
+SLOW = {"conv1d", "attention", "net and loss", "nnlit network and loss", "net, tanh sigmoid", "net and mse", "nnlit relu network",
+        "nnlit tanh network", "net, closed", "net, relu", "affine, cs231n"}  # fewer draws: they take longer than all the others
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_layers_raise_no_alarm(name: str) -> None:
+    assert len(RIGHT) - len(SLOW) >= 30
+    assert not bank.false_alarms(range(30 if name in SLOW else 200), [name])
+
+
+# --- the report --------------------------------------------------------------------------------------------------
+
+
+def test_right_report() -> None:
+    report = check_gradients(linear(), X)
+    assert report.ok and not report.bad and not report.warnings
+    assert [r.name for r in report.results] == ["x", "W", "b"]
+    assert all(r.mistake is None and r.hint == "" and r.relative_error < 1e-7 for r in report.results)
+    report.raise_if_bad()
+    assert "OK" in str(report) and "<table>" in report._repr_html_()
+
+
+def test_bad_report() -> None:
+    report = check_gradients(db_not_summed(), X)
+    assert report.bad and not report.ok
+    b = report.results[2]
+    assert (b.verdict, b.mistake) == ("wrong", "not summed over the batch") and "(5, 4)" in b.hint
+    with pytest.raises(GradientError, match="not summed over the batch"):
+        report.raise_if_bad()
+    assert repr(report) == str(report)
+
+
+def test_names_are_escaped_in_html() -> None:
+    class Odd(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parameters["<b>"] = np.ones(3)
+
+        def forward(self, x: Array) -> Array:
+            return x * self.parameters["<b>"]
+
+        def backward(self, grad: Array) -> Array:
+            return grad
+
+    assert "<b>" not in check_gradients(Odd(), X)._repr_html_().replace("<p><b>", "")
+
+
+def test_large_layers_are_sampled_and_say_so() -> None:
+    report = check_gradients(linear(70, 50), rng.normal(size=(4, 70)), sample=30)
+    assert [r.checked for r in report.results] == [30, 30, 30] and report.ok and "30 of 3500" in str(report)
+    wrong = Broken(linear(70, 50), W=lambda x, grad: -x.T @ grad)
+    assert check_gradients(wrong, rng.normal(size=(4, 70)), sample=30).results[1].mistake == "sign"
+
+
+def test_the_probe_is_not_the_readers_x() -> None:
+    """With the same seed for both, grad would equal x, and a mask of grad would pass as one of x."""
+    for seed in range(5):
+        x = np.random.default_rng(seed).normal(size=(5, 3))
+        report = check_gradients(Broken(ReLU(), x=lambda x, grad: grad * (grad > 0)), x, rng=seed)
+        assert report.results[0].mistake == "wrong mask"
+
+
+AUDITED: list[tuple[str, Callable[[], Report]]] = [
+    ("one sample", lambda: check_gradients(linear(), X[:1])),
+    ("3 samples, and another axis", lambda: check_gradients(linear(), X[:3])),
+    ("4 samples, and another axis", lambda: check_gradients(linear(), X[:4])),
+    ("square", lambda: check_gradients(linear(3, 3), X)),
+    ("constant", lambda: check_gradients(Softmax(), X, grad_out=np.ones((5, 3)))),
+    ("zero", lambda: check_gradients(Softmax(), X, grad_out=np.ones((5, 3)))),
+    ("zero", lambda: check_gradients(ReLU(), -np.abs(X))),
+    ("int64", lambda: check_gradients(linear(), np.arange(15, dtype=np.int64).reshape(5, 3))),
+    ("float32", lambda: check_gradients(linear(), X.astype(np.float32))),
+    ("float32", lambda: check_gradients(Linear(3, 4, rng=1, dtype=np.float32), X)),
+    ("kink", lambda: check_gradients(ReLU(), np.round(X))),
+    ("kink", lambda: check_gradients(bank.Abs(), np.round(X))),
+]
+
+
+@pytest.mark.parametrize(("word", "make"), AUDITED)
+def test_the_probe_is_audited(word: str, make: Callable[[], Report]) -> None:
+    report = make()
+    assert not report.bad and not report.ok
+    assert any(word in w for w in report.warnings), report
+
+
+def test_xor_on_its_kink_is_no_false_alarm() -> None:
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]])
+    for seed in range(20):
+        net = Sequential(Linear(2, 5, rng=seed), ReLU(), Linear(5, 2, "xavier", seed))
+        report = check_gradients(net, x, loss=SoftmaxCrossEntropyLoss(), target=np.array([0, 1, 1, 0]))
+        assert not report.bad and not report.ok, report
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-4, 1e-2, 1, 30, 1e3])
+@pytest.mark.parametrize("kind", [ReLU, Sigmoid, Tanh, Softmax, bank.Swish])
+def test_scale_is_no_false_alarm(kind: Any, scale: float) -> None:
+    for seed in range(5):
+        report = check_gradients(kind(), np.random.default_rng(seed).normal(size=(6, 4)) * scale, rng=seed)
+        assert not report.bad, report
+
+
+def test_float32_is_no_false_alarm_and_still_sees_bugs() -> None:
+    for seed in range(20):
+        x = np.random.default_rng(seed).normal(size=(6, 3)).astype(np.float32)
+        net = Sequential(Linear(3, 5, rng=seed, dtype=np.float32), Tanh(), Linear(5, 4, "xavier", seed, np.float32))
+        for report in (check_gradients(net, x, rng=seed),
+                       check_gradients(net, x, loss=SoftmaxCrossEntropyLoss(), target=np.arange(6) % 4)):
+            assert not report.bad and not report.ok, report
+        wrong = Broken(Linear(3, 5, rng=seed, dtype=np.float32), W=lambda x, grad: -x.T @ grad)
+        assert check_gradients(wrong, x, rng=seed).results[1].mistake == "sign"
+
+
+def test_rounding_that_hides_everything_is_called_noise() -> None:
+    class Shifted(Module):
+        def forward(self, x: Array) -> Array:
+            return 1e8 + x
+
+        def backward(self, grad: Array) -> Array:
+            return 1.02 * grad
+
+    result = check_gradients(Shifted(), X).results[0]
+    assert result.verdict == "noise" and result.hint
+
+
+def test_values_that_the_layer_refuses_are_not_measured() -> None:
+    class Strict(Module):
+        def forward(self, x: Array) -> Array:
+            if x.min() < 0:
+                raise ValueError("x must not be negative")
+            self.cache = x
+            return x**2
+
+        def backward(self, grad: Array) -> Array:
+            return 2 * grad * self.cache
+
+    x = np.abs(X)
+    x[0, 0] = 0.0
+    report = check_gradients(Strict(), x)
+    assert not report.bad and report.results[0].checked == 14
+    assert check_gradients(Strict(), np.zeros((5, 3))).results[0].verdict == "not checked"
+
+
+def test_a_class_with_attributes_instead_of_dicts() -> None:
+    class Mine:
+        def __init__(self) -> None:
+            self.W, self.b = rng.normal(size=(3, 4)), np.ones(4)
+
+        def forward(self, x: Array) -> Array:
+            self.x = x
+            return x @ self.W + self.b
+
+        def backward(self, grad: Array) -> Array:
+            self.dx, self.dW, self.db = grad @ self.W.T, grad.T @ self.x, grad.sum(axis=0)
+            return self.dx
+
+    report = check_gradients(Mine(), X)
+    assert [(r.name, r.mistake) for r in report.results] == [("x", None), ("W", "transposed"), ("b", None)]
+
+
+def test_softmax_passing_through_is_right_with_its_loss() -> None:
+    class OfProbabilities(bank.CrossEntropy):
+        def b(self) -> Array:
+            return (self.x - self.t) / len(self.x)
+
+    net = Sequential(linear(), Broken(Softmax(), x=lambda x, grad: grad))
+    assert not check_gradients(net, X, loss=OfProbabilities(), target=np.eye(4)[LABELS]).bad
+    assert check_gradients(net, X).bad
+
+
+def test_a_model_names_the_layer() -> None:
+    net = Sequential(linear(), Broken(Tanh(), x=lambda x, grad: grad), Linear(4, 2, rng=1))
+    report = check_gradients(net, X)
+    assert [r.verdict for r in report.results] == ["wrong"] * 3 + ["right"] * 2
+    assert all("layer 1, Broken" in r.hint and r.mistake == "local derivative ignored" for r in report.results[:3])
+
+
+# --- progress ----------------------------------------------------------------------------------------------------
+
+
+def slow_probe(monkeypatch: pytest.MonkeyPatch, *, watched: bool = True) -> inner._Probe:
+    """A probe whose single loss seems to take a second, and somebody who watches."""
+    seconds = iter(range(100))
+    monkeypatch.setattr(inner.time, "perf_counter", lambda: next(seconds))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched, raising=False)
+    subject = inner._OfLayer(linear(), X)
+    return inner._probe(subject, subject.forward(), np.ones((5, 4)), rng, None, None)
+
+
+def test_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars: list[Any] = []
+
+    def bar(results: list[Result], **options: Any) -> list[Result]:
+        bars.append(options)
+        return results
+
+    monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=bar))
+    results = [Result("x", (5, 3))]
+    assert inner._with_progress(results, slow_probe(monkeypatch)) is results
+    assert bars == [{"desc": "checking gradients", "leave": False}]
+    inner._with_progress(results, slow_probe(monkeypatch, watched=False))
+    assert len(bars) == 1
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert inner._with_progress(results, slow_probe(monkeypatch)) is results
+
+
+# --- nothing is left changed -------------------------------------------------------------------------------------
+
+MUTATORS = [bank.Linear, bank.UpdatesFirst, bank.RebindsFirst, bank.NormsItsWeights, bank.Accumulates]
+
+
+@pytest.mark.parametrize("kind", MUTATORS)
+def test_arrays_are_restored(kind: Any) -> None:
+    W, x = rng.normal(size=(3, 4)), X.copy()
+    layer = kind(W=W.copy(), b=np.ones(4))
+    check_gradients(layer, x)
+    assert layer.parameters["W"].tobytes() == W.tobytes() and x.tobytes() == X.tobytes()
+
+
+def test_arrays_are_restored_when_forward_raises() -> None:
+    class Fails(bank.Linear):
+        calls = 0
+
+        def f(self, x: Array) -> Array:
+            self.calls += 1
+            if self.calls > 40:
+                raise RuntimeError("no more")
+            return super().f(x)
+
+    W = rng.normal(size=(3, 4))
+    layer = Fails(W=W.copy(), b=np.ones(4))
+    with pytest.raises(RuntimeError, match="no more"):
+        check_gradients(layer, X)
+    assert layer.parameters["W"].tobytes() == W.tobytes()
+
+
+def test_arguments_are_not_changed() -> None:
+    def forward(x: Array, w: Array) -> Any:
+        x *= 2
+        return x @ w, (x, w)
+
+    def backward(d: Array, cache: Any) -> Any:
+        cache[1][:] = 0
+        return 2 * d @ np.ones((4, 3)), cache[0].T @ d
+
+    w, x = np.ones((3, 4)), X.copy()
+    report = check_backward(forward, backward, x, w)
+    assert np.array_equal(x, X) and np.array_equal(w, np.ones((3, 4)))
+    assert [r.mistake for r in report.results] == ["changes its input", "changes its parameters"]
+
+
+# --- bad input ---------------------------------------------------------------------------------------------------
+
+BAD: list[tuple[type[Exception], str, Callable[[], Any]]] = [
+    (TypeError, "x must be .* not list", lambda: check_gradients(Tanh(), [1.0])),  # type: ignore[arg-type]
+    (TypeError, "x must be .* not float16", lambda: check_gradients(Tanh(), X.astype(np.float16))),
+    (TypeError, "x must be .* not bool", lambda: check_gradients(Tanh(), X > 0)),
+    (TypeError, "x must be .* not object", lambda: check_gradients(Tanh(), X.astype(object))),
+    (ValueError, "x must be finite", lambda: check_gradients(Tanh(), np.full((2, 3), np.nan))),
+    (ValueError, r"x must have .* not shape \(0, 3\)", lambda: check_gradients(Tanh(), np.zeros((0, 3)))),
+    (TypeError, "layer must be .* not object", lambda: check_gradients(object(), X)),
+    (TypeError, r"parameters\['W'\] must be .* not int64",
+     lambda: check_gradients(bank.Linear(W=np.ones((3, 4), np.int64), b=np.ones(4)), X)),
+    (ValueError, r"parameters\['b'\] must be writeable",
+     lambda: check_gradients(bank.Linear(W=np.ones((3, 4)), b=np.broadcast_to(np.ones(1), 4)), X)),
+    (ValueError, r"grad_out must have shape .* not \(3,\)", lambda: check_gradients(Tanh(), X, grad_out=np.ones(3))),
+    (TypeError, "grad_out must be .* not float", lambda: check_gradients(Tanh(), X, grad_out=1.0)),  # type: ignore[arg-type]
+    (ValueError, "grad_out must be None",
+     lambda: check_gradients(SoftmaxCrossEntropyLoss(), X, target=LABELS % 3, grad_out=X)),
+    (ValueError, "target must be .* not None", lambda: check_gradients(linear(), X, loss=SoftmaxCrossEntropyLoss())),
+    (ValueError, "eps must be .* not 0", lambda: check_gradients(linear(), X, eps=0)),
+    (ValueError, "sample must be .* not 0", lambda: check_gradients(linear(), X, sample=0)),
+    (ValueError, "args must be .* not empty", lambda: check_backward(bank.relu_forward, bank.relu_backward)),
+    (TypeError, "forward must return .* not ndarray", lambda: check_backward(lambda x: x, bank.relu_backward, X)),
+    (ValueError, "backward must return .* not 2", lambda: check_backward(bank.relu_forward, lambda d, c: (d, d), X)),
+    (TypeError, "the gradient of x must be .* not str",
+     lambda: check_backward(bank.relu_forward, lambda d, c: "zero", X)),
+    (TypeError, "the output of forward must be float64, not int64",
+     lambda: check_backward(lambda x: (np.ones(5, np.int64), None), bank.relu_backward, X)),
+]
+
+
+@pytest.mark.parametrize(("error", "words", "call"), BAD)
+def test_bad_input_has_one_clear_error(error: type[Exception], words: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(error, match=f"^{words}"):
+        call()
+
+
+def test_parameters_that_are_a_method() -> None:
+    layer = Tanh()
+    layer.parameters = lambda: {}  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"layer\.parameters must be a dict of arrays, not function"):
+        check_gradients(layer, X)
+
+
+# --- the numerical core ------------------------------------------------------------------------------------------
+
+ANALYTIC: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # f, its gradient
+    "cubes": (lambda z: np.sum(z**3), lambda x: 3 * x**2),
+    "exp": (lambda z: np.sum(np.exp(z)), np.exp),
+    "sin product": (lambda z: np.sum(np.sin(z)) * np.sum(z), lambda x: np.cos(x) * x.sum() + np.sin(x).sum()),
+    "log-sum-exp": (lambda z: np.log(np.sum(np.exp(z))), lambda x: np.exp(x) / np.exp(x).sum()),
+    "tanh": (lambda z: np.sum(np.tanh(z)), lambda x: 1 - np.tanh(x) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+@given(x=hnp.arrays(float, hnp.array_shapes(min_dims=0, max_dims=3, max_side=4), elements=st.floats(-3, 3)))
+@settings(max_examples=20, deadline=None)
+def test_slopes_agree_with_the_derivative_and_both_oracles(name: str, x: Array) -> None:
+    f, df = ANALYTIC[name]
+    scale, true = 1 + np.abs(df(x)).max() + abs(f(x)), df(x)
+    ours = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        left, right = inner._slopes(lambda: float(f(x)), float(f(x)), x, i, 1e-5)
+        ours[i] = (left + right) / 2
+    assert np.allclose(ours, true, rtol=0, atol=1e-8 * scale)
+    assert np.allclose(ours, numerical_gradient(f, x), rtol=0, atol=1e-8 * scale)
+    assert np.allclose(ours, complex_step_gradient(f, x), rtol=0, atol=1e-8 * scale)
+
+
+def test_slopes_of_every_output_agree_with_autograd() -> None:
+    net = Sequential(linear(), Tanh(), Softmax())
+    W, b, x = *net.parameters.values(), X.copy()
+
+    def formula(W: Any) -> Any:
+        e = anp.exp(anp.tanh(anp.dot(x, W) + b))
+        return e / anp.sum(e, axis=1, keepdims=True)
+
+    subject = inner._OfLayer(net, x)
+    slopes = inner._output_slopes(subject, W, list(np.ndindex(W.shape)), 1e-5)
+    assert np.allclose(slopes, jacobian(formula)(W).reshape(20, 12).T, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("t", [0.3, -1.2, 2.0])
+@pytest.mark.parametrize("factor", [1 - 1e-4, 1 + 1e-4, 0.5, -1.0, 1.01])
+def test_bug_noise_and_right_are_told_apart(t: float, factor: float) -> None:
+    spot = np.array([t])
+
+    def judged(f: Callable[[float], float], claimed: float, rounding: float) -> str:
+        return inner._tell_apart(lambda: f(spot[0]), spot, (0,), claimed, rounding=rounding)[0]
+
+    assert judged(np.sin, np.cos(t), 1e-15) == "right"
+    assert judged(np.sin, factor * np.cos(t), 1e-15) == "wrong"
+    assert judged(lambda t: 1e10 + np.sin(t), np.cos(t), 1e-5) == "noise"
+    assert judged(lambda u: abs(u - t), factor, 1e-15) == "kink"
+    assert spot[0] == t
+
+
+def test_a_right_network_costs_little_more_than_the_plain_loop() -> None:
+    """Time is measured in benchmarks/gradcheck.py; forwards can be counted: two an entry, and a few dozen."""
+    calls = 0
+
+    class Counted(Sequential):
+        def forward(self, x: Array) -> Array:
+            nonlocal calls
+            calls += 1
+            return super().forward(x)
+
+    net = Counted(linear(20, 30), ReLU(), linear(30, 10))
+    x, target = rng.normal(size=(8, 20)), rng.integers(0, 10, size=8)
+    for p in net.parameters.values():
+        p[...] += 0.1 * rng.normal(size=p.shape)
+    assert check_gradients(net, x, loss=SoftmaxCrossEntropyLoss(), target=target).ok
+    entries = x.size + sum(p.size for p in net.parameters.values())
+    assert 2 * entries <= calls <= 2.1 * entries
