@@ -71,7 +71,7 @@ class Chapter:
 
     @property
     def page(self) -> str:
-        return re.sub(r"^\d+_", "", self.path.stem) + ".html"
+        return re.sub(r"^\d+[a-z]?_", "", self.path.stem) + ".html"
 
     @property
     def short(self) -> str:
@@ -245,7 +245,7 @@ class Book:
 
     def _leads_back_to(self, chapter: Chapter) -> set[str]:
         before = {c.path.stem for c in self.chapters[:self.chapters.index(chapter)]} - {"index"}
-        linked = set(re.findall(r"\]\((\d+_\w+)\.ipynb", chapter.prose))
+        linked = set(re.findall(r"\]\((\d+[a-z]?_\w+)\.ipynb", chapter.prose))
         used = {self.targets[u.target].chapter.path.stem for c in chapter.cells if c.shown for u in c.uses}
         return (linked | used) & before if chapter.path.stem < APPENDICES else set()
 

@@ -20,7 +20,7 @@ from notebooks import NBS, ROOT, BookError, chapters, digest, execute_all
 
 SITE = ROOT / "_docs"
 WORK = ROOT / "_stage_site"  # beside nbs/, because the paths in _quarto.yml are relative to such a folder
-NUMBERED = re.compile(r"\b\d+_(\w+)\.ipynb")
+NUMBERED = re.compile(r"\b\d+[a-z]?_(\w+)\.ipynb")  # 02_softmax, 06a_selftest_one: what nbdev strips too
 
 
 def renderer() -> str:

@@ -20,7 +20,7 @@ from traitlets.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 STAGE = ROOT / "_stage"
-READS_THE_BOOK = re.compile(r"^from _weave import", re.M)  # an index is made from the other chapters
+READS_THE_BOOK = re.compile(r"^from (_weave|bank) import|\.ipynb", re.M)  # made from the other chapters, or from tests
 
 
 class BookError(Exception):
@@ -41,10 +41,10 @@ def digest(files: list[Path], *extra: str) -> str:
 
 
 def dependencies(nb: NotebookNode) -> list[Path]:
-    """What the outputs of a chapter can depend on, beside its own source."""
+    """What the outputs of a chapter can depend on, beside its own source; a page that collects reads all the others."""
     files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
     if READS_THE_BOOK.search(sources(nb)):
-        return [*files, *chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.py")]
+        return [*files, *chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.*")]
     return [f for f in files if f.name != "_weave.py"]
 
 

@@ -181,7 +181,7 @@ class Weaver:
         """Links to notebooks inside what a cell displays, which the renderer leaves alone, lead to their pages."""
         def one(m: re.Match[str]) -> str:
             return f'href="{self.pages[m[1]]}{m[2] or ""}"' if m[1] in self.pages else m[0]
-        return re.sub(r'href="(?:\./)?(?:\d+_)?(\w+)\.ipynb(#[^"]*)?"', one, page)
+        return re.sub(r'href="(?:\./)?(?:\d+[a-z]?_)?(\w+)\.ipynb(#[^"]*)?"', one, page)
 
 
 def weave(site: Path) -> None:

@@ -24,7 +24,7 @@ PUBLIC = {n if n in nnlit.__all__ else f"{stem}.{n}": getattr(m, n) for stem, m 
 
 
 def page_of(notebook: Path) -> str:
-    return re.sub(r"^\d+_", "", notebook.stem) + ".html"
+    return re.sub(r"^\d+[a-z]?_", "", notebook.stem) + ".html"
 
 
 def soup(site: Path, page: str, parsed: dict[Path, BeautifulSoup] = {}) -> BeautifulSoup:  # noqa: B006 - kept on purpose
@@ -150,7 +150,8 @@ def test_index_is_complete(site: Path) -> None:
                 assert any(re.search(rf"\b{name}\b", f.read_text(encoding="utf-8")) for f in files), href
             elif urlsplit(href).fragment:
                 assert re.search(rf"\b{name}\b", cell_at(site, "identifiers.html", href)[1].get_text()), href
-    written = [m for n in NOTEBOOKS for m in re.findall(r"<dfn\b.*?</dfn>", n.read_text(encoding="utf-8"))]
+    prose = ["\n".join(c.source for c in nbformat.read(n, as_version=4).cells if c.cell_type == "markdown") for n in NOTEBOOKS]
+    written = [m for text in prose for m in re.findall(r"<dfn\b.*?</dfn>", text)]
     places = terms.select("tbody td a")
     assert written and len(places) == len(written)
     for place in places:
