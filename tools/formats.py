@@ -35,7 +35,7 @@ PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
 INK, FACE = "#1f2328", "DejaVu Sans"
 ABOUT = "About this book"  # the home page, whose own title is the book's
-NUMBERED = re.compile(r"^0*(\d+[a-z]?)_")
+NUMBERED = re.compile(r"^\d+[a-z]?_")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 REFERENCE = re.compile(r"\((\d+[a-z]?\.\d+)\)")
 FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_math and pandoc leave it
@@ -66,7 +66,7 @@ def config() -> Node:
 def order() -> list[Chapter]:
     """The chapters that the sidebar names and that are there; a part is the sidebar's section.
 
-    A chapter has its file's number, unless it is an appendix or stands before smaller ones: then it has none.
+    A chapter has its file's number; an appendix has none, nor has a page whose number has a letter: it belongs to the one before.
     """
     found: list[Chapter] = []
 
@@ -76,15 +76,10 @@ def order() -> list[Chapter]:
             if isinstance(item, dict) and "contents" in item:
                 add(item["contents"], part or item["section"])
             elif name.endswith(".ipynb") and (path := NBS / name).exists():
-                number = None if part.lower().startswith("append") else NUMBERED.match(path.stem)
+                number = re.match(r"0*(\d+)_", path.stem) if not part.lower().startswith("append") else None
                 found.append(Chapter(path, NUMBERED.sub("", path.stem), number[1] if number else "", part))
 
     add(config()["website"]["sidebar"]["contents"], "")
-    least = 10_000
-    for chapter in reversed(found):
-        if chapter.number:
-            value = int(re.match(r"\d+", chapter.number)[0])  # type: ignore[index]  # NUMBERED matched
-            chapter.number, least = (chapter.number if value <= least else ""), min(value, least)
     return found
 
 
