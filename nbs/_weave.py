@@ -55,7 +55,8 @@ class Cell:
                 found |= {f"{node.name}.{f.name}": "method" for f in node.body if isinstance(f, ast.FunctionDef)}
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                found |= {n.id: "value" for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+                found |= {n.id: "value" for t in targets for n in ast.walk(t)
+                          if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         return {name: kind for name, kind in found.items() if not re.search(r"(^|\.)_", name)}
 
 
@@ -244,7 +245,7 @@ class Book:
 
     def _leads_back_to(self, chapter: Chapter) -> set[str]:
         before = {c.path.stem for c in self.chapters[:self.chapters.index(chapter)]} - {"index"}
-        linked = set(re.findall(r"\]\((\d+_\w+)\.ipynb", chapter.prose))
+        linked = set(re.findall(r"\]\((\d+[a-z]?_\w+)\.ipynb", chapter.prose))
         used = {self.targets[u.target].chapter.path.stem for c in chapter.cells if c.shown for u in c.uses}
         return (linked | used) & before if chapter.path.stem < APPENDICES else set()
 

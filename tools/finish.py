@@ -17,6 +17,9 @@ BOOK_PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs us with whichever Python it finds first
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 
+import formats  # noqa: E402
+import nbformat  # noqa: E402
+from notebooks import chapters  # noqa: E402
 from py_mini_racer import MiniRacer  # noqa: E402
 from weave import weave  # noqa: E402
 
@@ -82,6 +85,8 @@ def typeset(page: str, katex: Typesetter, name: str) -> str:
 def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
     weave(site)
+    if not (site / "nnlit.pdf").exists():  # nbdev_docs goes straight to Quarto; tools/book.py has put it there before
+        formats.write([(path, nbformat.read(path, as_version=4)) for path in chapters()], site)
     katex = Typesetter()
     target = site / "site_libs" / "katex"
     shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)

@@ -53,6 +53,7 @@ class Chapter:
     number: str
     part: str
     blocks: list[Node] = field(default_factory=list)
+    cells: set[str] = field(default_factory=set)
 
 
 # --- the order of the book, and each chapter as Markdown
@@ -215,7 +216,8 @@ def pictures(page: str, name: str, folder: Path) -> list[Node]:
 
 def read(chapter: Chapter, folder: Path) -> None:
     """Fill in the chapter's title and tree: anchors prefixed with the chapter's key, outputs as nodes."""
-    text = markdown(nbformat.read(folder / chapter.path.name, as_version=4))
+    nb = nbformat.read(folder / chapter.path.name, as_version=4)
+    text, chapter.cells = markdown(nb), {cell.id for cell in nb.cells}
     count = 0
 
     def change(node: Node) -> list[Node] | None:
@@ -242,7 +244,7 @@ def read(chapter: Chapter, folder: Path) -> None:
 def connect(chapters: list[Chapter], site: str) -> None:
     """Lead every link somewhere: to a heading or figure of this book, or to the site; and every (2.1) to that equation."""
     anchors = {n["c"][ATTRIBUTES[n["t"]]][0] for c in chapters for n in nodes(c.blocks) if n["t"] in ATTRIBUTES}
-    keys = {c.key for c in chapters}
+    keys = {c.key: c for c in chapters}
     tags: dict[str, str] = {}
     for chapter in chapters:
         for node in nodes(chapter.blocks):
@@ -270,6 +272,8 @@ def connect(chapters: list[Chapter], site: str) -> None:
                     page, anchor = re.sub(r"\.(ipynb|html|md|qmd)$", "", url.path.removeprefix("./")), unquote(url.fragment)
                     key = NUMBERED.sub("", page) or chapter.key
                     target = f"{key}-{anchor}" if anchor else key
+                    if key in keys and target not in anchors and (anchor in keys[key].cells or anchor.startswith("term-")):
+                        target = key  # the site marks cells and terms; here their chapter must do
                     if key in keys and target not in anchors:
                         raise BookError(f"{chapter.path.name}: link to {node['c'][2][0]}: there is no such heading or figure")
                     here = f"{key}.html" if url.path.endswith((".ipynb", ".qmd", ".md")) else url.path

@@ -148,7 +148,8 @@ class Weaver:
         if chapter.path.stem == "index":
             first.append(f"The whole book takes about {round(sum(c.minutes for c in self.book.chapters) / 60)} hours to read")
         elif chapter.minutes:
-            first.append(f"About {chapter.minutes} minutes")
+            hours = round(chapter.minutes / 60)
+            first.append(f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes")
         if needed := self.book.prerequisites(chapter):
             links = [f'<a href="{c.page}">{c.short}</a>' for c in needed]
             first.append("builds on " + (", ".join(links[:-1]) + " and " if links[1:] else "") + links[-1])
@@ -180,7 +181,7 @@ class Weaver:
         """Links to notebooks inside what a cell displays, which the renderer leaves alone, lead to their pages."""
         def one(m: re.Match[str]) -> str:
             return f'href="{self.pages[m[1]]}{m[2] or ""}"' if m[1] in self.pages else m[0]
-        return re.sub(r'href="(?:\./)?(?:\d+_)?(\w+)\.ipynb(#[^"]*)?"', one, page)
+        return re.sub(r'href="(?:\./)?(?:\d+[a-z]?_)?(\w+)\.ipynb(#[^"]*)?"', one, page)
 
 
 def weave(site: Path) -> None:
