@@ -31,6 +31,10 @@ import yaml
 from nbformat import NotebookNode
 from notebooks import NBS, ROOT, BookError, execute_all, prepare
 
+sys.path.insert(0, str(NBS))
+from _weave import TERM
+from _weave import anchor as term_anchor
+
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
 INK, FACE = "#1f2328", "DejaVu Sans"
@@ -108,19 +112,31 @@ def shown(cell: NotebookNode) -> Iterator[str]:
         elif "text/plain" in data:
             texts.append(data["text/plain"])
     printed = "\n".join(t.rstrip("\n") for t in texts)
-    if source and options.get("echo", True) is not False:
-        yield fence(source, f".python{' .printing' if printed else ''}")
+    echo = source and options.get("echo", True) is not False
+    if echo:
+        yield fence(source, f"#{cell.id} .python{' .printing' if printed else ''}")
     if printed:
-        yield fence(printed, ".output")
+        yield fence(printed, ".output" if echo else f"#{cell.id} .output")
     yield from rich
 
 
 def markdown(nb: NotebookNode) -> str:
     """The chapter from its title to its end."""
     front = yaml.safe_load(nb.cells[0].source.strip().strip("-")) if nb.cells[0].cell_type == "raw" else {}
+    seen: set[str] = set()
+
+    def term(m: re.Match[str]) -> str:
+        name = term_anchor(m[1] or "", m[2])
+        mark = "" if name in seen else f"#{name} "
+        seen.add(name)
+        return f"[*{m[2]}*]{{{mark}.term}}"
+
     parts = [f"# {front.get('title', '')}", f"::: lead\n{front.get('description', '')}\n:::"]
     for cell in nb.cells:
-        parts += [cell.source] if cell.cell_type == "markdown" else shown(cell) if cell.cell_type == "code" else []
+        if cell.cell_type == "markdown":
+            parts.append(TERM.sub(term, cell.source))
+        elif cell.cell_type == "code":
+            parts += shown(cell)
     return "\n\n".join(parts) + "\n"
 
 
@@ -269,15 +285,15 @@ def connect(chapters: list[Chapter], site: str) -> None:
             if node["t"] == "Link":
                 url = urlsplit(node["c"][2][0])
                 if not url.scheme and not url.netloc:
-                    page, anchor = re.sub(r"\.(ipynb|html|md|qmd)$", "", url.path.removeprefix("./")), unquote(url.fragment)
+                    page, place = re.sub(r"\.(ipynb|html|md|qmd)$", "", url.path.removeprefix("./")), unquote(url.fragment)
                     key = NUMBERED.sub("", page) or chapter.key
-                    target = f"{key}-{anchor}" if anchor else key
-                    if key in keys and target not in anchors and (anchor in keys[key].cells or anchor.startswith("term-")):
-                        target = key  # the site marks cells and terms; here their chapter must do
+                    target = f"{key}-{place}" if place else key
+                    if key in keys and target not in anchors and place in keys[key].cells:
+                        target = key  # a cell that shows nothing but a picture
                     if key in keys and target not in anchors:
                         raise BookError(f"{chapter.path.name}: link to {node['c'][2][0]}: there is no such heading or figure")
                     here = f"{key}.html" if url.path.endswith((".ipynb", ".qmd", ".md")) else url.path
-                    node["c"][2][0] = f"#{target}" if key in keys else urljoin(site, here) + (f"#{anchor}" if anchor else "")
+                    node["c"][2][0] = f"#{target}" if key in keys else urljoin(site, here) + (f"#{place}" if place else "")
                 return [node]
             return None
 
@@ -316,13 +332,13 @@ def typst_math(node: Node) -> list[Node]:
 
 def typst_code(node: Node) -> list[Node]:
     """A listing, or what a listing printed; the length of its longest line decides how large it is set."""
-    (_, classes, _), text = node["c"]
+    (anchor, classes, _), text = node["c"]
     columns = max(map(len, text.splitlines()), default=0)
     if "output" in classes:
-        return [raw("typst", f"#output({quoted(text)}, columns: {columns})", block=True)]
-    language = quoted(classes[0]) if classes else "none"
-    output = str("printing" in classes).lower()
-    return [raw("typst", f"#code({quoted(text)}, lang: {language}, columns: {columns}, output: {output})", block=True)]
+        return [raw("typst", f"#output({quoted(text)}, columns: {columns}){label(anchor)}", block=True)]
+    language, output = quoted(classes[0]) if classes else "none", str("printing" in classes).lower()
+    options = f"lang: {language}, columns: {columns}, output: {output}"
+    return [raw("typst", f"#code({quoted(text)}, {options}){label(anchor)}", block=True)]
 
 
 def typst_figure(node: Node) -> list[Node] | None:
@@ -449,7 +465,7 @@ def for_epub(node: Node) -> list[Node] | None:
         words = {"t": "Span", "c": [["", ["number"], []], [string(f"({number})")]]}
         maths = {"t": "Math", "c": [c[0], tex]}
         return [{"t": "Span", "c": [[f"eq-{number}", ["equation"], []], [maths, words]]}] if number else [maths]
-    if kind == "Figure" and c[0][0]:  # pandoc's EPUB finds the anchor of a Div, not that of a figure
+    if kind in ("Figure", "CodeBlock") and c[0][0]:  # pandoc's EPUB finds the anchor of a Div, not that of these
         anchor, c[0][0] = c[0][0], ""
         return [div("", rewrite([node], for_epub), anchor)]
     if kind == "Div" and "answer" in c[0][1]:

@@ -207,6 +207,19 @@ def test_faults_of_a_chapter_are_named(tmp_path: Path, text: str, message: str) 
         chapter(tmp_path, text)
 
 
+def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
+    path = book(tmp_path, "A <dfn title='logit'>logits</dfn>, [cell](#code-cell), [term](#term-logit).".replace("'", '"'))
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.append(nbformat.v4.new_code_cell("x = 1", id="code-cell"))
+    nbformat.write(nb, path)
+    made = formats.Chapter(path, "words", "3", "I")
+    formats.read(made, tmp_path)
+    formats.connect([made], "https://example.org/")
+    source = formats.typst_source([made])
+    assert "#emph[logits]" in source and "<words-term-logit>" in source and "#link(<words-term-logit>)[term]" in source
+    assert '#label("words-code-cell")' in source and "#link(<words-code-cell>)[cell]" in source
+
+
 def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(chapters: list[formats.Chapter]) -> str:
         return "#no-such-function()"
