@@ -765,6 +765,8 @@ def _ask_arrays(subject: _Subject, y: Array) -> Iterator[str]:
     for name, a in (*parameters, ("the output", y)):
         if a.dtype != np.float64:
             yield f"{name} is {a.dtype}: about 3 digits can be compared; use float64"
+    for name in getattr(subject, "unpaired", []):
+        yield f"{name} was not checked: there is no d{name}, grad_{name} or {name}_grad"
     for (m, a), (n, b) in combinations(subject.arrays().items(), 2):
         if a is b:
             yield f"{m} and {n} are one array: each claim is compared with the sum of both"
@@ -779,7 +781,7 @@ def _ask_results(grad: Array, results: list[Result]) -> Iterator[str]:
         if r.verdict == "kink":
             yield f"{r.name}: some entries lie on a kink, where any gradient would pass"
         if r.verdict == "right" and r.zero:
-            yield f"the true gradient of {r.name} is zero here: any factor or sign passes"
+            yield f"the true gradient of {r.name} is zero here, up to rounding: any factor or sign passes"
 
 # %% ../nbs/08_diagnosis.ipynb #parts
 def _blame_the_part(
@@ -878,7 +880,9 @@ class _OfLayer(_Subject):
         super().__init__(x, **({} if loss is None else {"target": np.asarray(target)}))
         self.layer, self.loss, self.call = layer, loss, getattr(layer, "forward", layer)
         has_dicts = hasattr(layer, "parameters")
-        self.pairs = None if has_dicts else _attribute_pairs(layer, self.call, x)
+        found = {} if has_dicts else _attribute_pairs(layer, self.call, x)
+        self.pairs = None if has_dicts else {n: d for n, d in found.items() if d}
+        self.unpaired = [n for n, d in found.items() if not d]
         self.name = "input" if "x" in self.parameters() else "x"
 
     def parameters(self) -> Mapping[str, Array]:
@@ -929,9 +933,12 @@ class _Nothing:
 
 # %% ../nbs/08_diagnosis.ipynb #attributes
 def _attribute_pairs(layer: Any, call: Any, x: Array) -> dict[str, str]:
-    """Attributes W and dW (or grad_W, W_grad), found by one trial run: {'W': 'dW'}."""
+    """Attributes W and dW (or grad_W, W_grad), found by one trial run: {'W': 'dW'}.
+
+    An array that forward keeps, but for which there is no gradient, is paired with ''.
+    """
     everything = vars(layer).items() if hasattr(layer, "__dict__") else ()
-    arrays = {n: a for n, a in everything if getattr(a, "dtype", None) in FLOATS}
+    arrays = {n: a for n, a in everything if isinstance(a, np.ndarray) and a.dtype in FLOATS}
     copies = {n: a.copy() for n, a in arrays.items()}
     y = np.asarray(call(np.roll(x, 1, 0 if x.ndim else None)))
     kept = [n for n, a in arrays.items() if getattr(layer, n) is a]
@@ -941,7 +948,7 @@ def _attribute_pairs(layer: Any, call: Any, x: Array) -> dict[str, str]:
         setattr(layer, n, arrays[n])
     tried = {n: (f"d{n}", f"grad_{n}", f"{n}_grad") for n in kept}
     found = {n: [d for d in names if hasattr(layer, d)] for n, names in tried.items()}
-    return {n: names[0] for n, names in found.items() if names}
+    return {n: names[0] if names else "" for n, names in found.items()}
 
 # %% ../nbs/08_diagnosis.ipynb #subject-functions
 class _OfFunctions(_Subject):

@@ -446,3 +446,27 @@ def test_a_right_network_costs_little_more_than_the_plain_loop() -> None:
     assert check_gradients(net, x, loss=SoftmaxCrossEntropyLoss(), target=target).ok
     entries = x.size + sum(p.size for p in net.parameters.values())
     assert 2 * entries <= calls <= 2.1 * entries
+
+
+class Plain:
+    """A class without the two dicts, as people write them."""
+
+    def __init__(self, gradient_name: str) -> None:
+        self.n_in, self.x, self.layers = 3, None, ["not", "modules"]
+        self.W, self.gradient_name = np.random.default_rng(3).normal(size=(3, 4)), gradient_name
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x @ self.W
+
+    def backward(self, grad: Any) -> Any:
+        setattr(self, self.gradient_name, self.x.T @ grad / len(grad))  # type: ignore[attr-defined]  # wrong: a mean
+        return grad @ self.W.T
+
+
+def test_attributes_of_any_kind_do_not_disturb() -> None:
+    x = np.random.default_rng(4).normal(size=(5, 3))
+    found = check_gradients(Plain("dW"), x)
+    assert [(r.name, r.mistake) for r in found.results] == [("x", None), ("W", "mean instead of sum")]
+    unseen = check_gradients(Plain("gW"), x)
+    assert not unseen.ok and not unseen.bad and any("W was not checked" in w for w in unseen.warnings)
