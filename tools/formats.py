@@ -46,6 +46,8 @@ FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_
 OPERATOR = re.compile(r'(?<![(:])(?<!: )"([A-Za-z]\w*)"')  # \operatorname{diag}: to pandoc a mere word
 STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])')  # a word and a full stop: Typst would show the space
 Node = dict[str, Any]  # of pandoc's tree: {"t": type, "c": contents}
+WORDS = ("Str", "Code", "Math")
+LINE = 90  # characters of code across the page, in the size of tables
 ATTRIBUTES = {"Header": 1, "Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0}  # where [anchor, classes, settings] are
 
 
@@ -369,9 +371,26 @@ def typst_div(node: Node) -> list[Node] | None:
     return [{"t": "Plain", "c": opening}, *rewrite(blocks, for_typst), raw("typst", "]", block=True)]
 
 
+def typst_table(node: Node) -> list[Node]:
+    """A table; in one wider than the page each column has room for its longest word, and of the rest what its text needs."""
+    _, _, columns, (_, head), bodies, _ = node["c"]
+    lengths, longest = [1.0] * len(columns), [1.0] * len(columns)
+    for _, cells in [*head, *(row for _, _, _, rows in bodies for row in rows)]:
+        for k, cell in enumerate(cells[: len(columns)]):  # in characters of code; those of text are narrower
+            texts = [(n["c"][1], 1.0) if n["t"] in ("Code", "Math") else (n["c"], 0.85) for n in nodes(cell) if n["t"] in WORDS]
+            lengths[k] = max(lengths[k], sum(weight * (len(text) + 1) for text, weight in texts))
+            longest[k] = max([longest[k], *(weight * len(word) for text, weight in texts for word in text.split())])
+    room = LINE - 2 * len(columns)
+    if sum(lengths) > room > sum(longest):
+        wants = [length - least for length, least in zip(lengths, longest)]
+        widths = [least + (room - sum(longest)) * want / sum(wants) + 2 for least, want in zip(longest, wants)]
+        columns = [[align, {"t": "ColWidth", "c": width / LINE}] for (align, _), width in zip(columns, widths)]
+    return [{"t": "Table", "c": [*node["c"][:2], columns, *rewrite(node["c"][3:], for_typst)]}]
+
+
 def for_typst(node: Node) -> list[Node] | None:
     """What is more than pandoc's own Typst: calls of the functions in book.typ."""
-    writers = {"Math": typst_math, "CodeBlock": typst_code, "Figure": typst_figure, "Div": typst_div}
+    writers = {"Math": typst_math, "CodeBlock": typst_code, "Figure": typst_figure, "Div": typst_div, "Table": typst_table}
     return writers[node["t"]](node) if node["t"] in writers else None
 
 
