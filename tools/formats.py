@@ -385,6 +385,9 @@ def typst_table(node: Node) -> list[Node]:
         wants = [length - least for length, least in zip(lengths, longest)]
         widths = [least + (room - sum(longest)) * want / sum(wants) + 2 for least, want in zip(longest, wants)]
         columns = [[align, {"t": "ColWidth", "c": width / LINE}] for (align, _), width in zip(columns, widths)]
+    for block in nodes(head):
+        if block["t"] in ("Plain", "Para"):
+            block["c"] = [{"t": "Strong", "c": block["c"]}]
     return [{"t": "Table", "c": [*node["c"][:2], columns, *rewrite(node["c"][3:], for_typst)]}]
 
 
