@@ -31,17 +31,23 @@ import yaml
 from nbformat import NotebookNode
 from notebooks import NBS, ROOT, BookError, execute_all, prepare
 
+sys.path.insert(0, str(NBS))
+from _weave import TERM
+from _weave import anchor as term_anchor
+
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
 INK, FACE = "#1f2328", "DejaVu Sans"
 ABOUT = "About this book"  # the home page, whose own title is the book's
-NUMBERED = re.compile(r"^0*(\d+[a-z]?)_")
+NUMBERED = re.compile(r"^\d+[a-z]?_")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 REFERENCE = re.compile(r"\((\d+[a-z]?\.\d+)\)")
 FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_math and pandoc leave it
 OPERATOR = re.compile(r'(?<![(:])(?<!: )"([A-Za-z]\w*)"')  # \operatorname{diag}: to pandoc a mere word
 STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])')  # a word and a full stop: Typst would show the space
 Node = dict[str, Any]  # of pandoc's tree: {"t": type, "c": contents}
+WORDS = ("Str", "Code", "Math")
+LINE = 90  # characters of code across the page, in the size of tables
 ATTRIBUTES = {"Header": 1, "Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0}  # where [anchor, classes, settings] are
 
 
@@ -67,7 +73,7 @@ def config() -> Node:
 def order() -> list[Chapter]:
     """The chapters that the sidebar names and that are there; a part is the sidebar's section.
 
-    A chapter has its file's number, unless it is an appendix or stands before smaller ones: then it has none.
+    A chapter has its file's number; an appendix has none, nor has a page whose number has a letter: it belongs to the one before.
     """
     found: list[Chapter] = []
 
@@ -77,15 +83,10 @@ def order() -> list[Chapter]:
             if isinstance(item, dict) and "contents" in item:
                 add(item["contents"], part or item["section"])
             elif name.endswith(".ipynb") and (path := NBS / name).exists():
-                number = None if part.lower().startswith("append") else NUMBERED.match(path.stem)
+                number = re.match(r"0*(\d+)_", path.stem) if not part.lower().startswith("append") else None
                 found.append(Chapter(path, NUMBERED.sub("", path.stem), number[1] if number else "", part))
 
     add(config()["website"]["sidebar"]["contents"], "")
-    least = 10_000
-    for chapter in reversed(found):
-        if chapter.number:
-            value = int(re.match(r"\d+", chapter.number)[0])  # type: ignore[index]  # NUMBERED matched
-            chapter.number, least = (chapter.number if value <= least else ""), min(value, least)
     return found
 
 
@@ -113,19 +114,31 @@ def shown(cell: NotebookNode) -> Iterator[str]:
         elif "text/plain" in data:
             texts.append(data["text/plain"])
     printed = "\n".join(t.rstrip("\n") for t in texts)
-    if source and options.get("echo", True) is not False:
-        yield fence(source, f".python{' .printing' if printed else ''}")
+    echo = source and options.get("echo", True) is not False
+    if echo:
+        yield fence(source, f"#{cell.id} .python{' .printing' if printed else ''}")
     if printed:
-        yield fence(printed, ".output")
+        yield fence(printed, ".output" if echo else f"#{cell.id} .output")
     yield from rich
 
 
 def markdown(nb: NotebookNode) -> str:
     """The chapter from its title to its end."""
     front = yaml.safe_load(nb.cells[0].source.strip().strip("-")) if nb.cells[0].cell_type == "raw" else {}
+    seen: set[str] = set()
+
+    def term(m: re.Match[str]) -> str:
+        name = term_anchor(m[1] or "", m[2])
+        mark = "" if name in seen else f"#{name} "
+        seen.add(name)
+        return f"[*{m[2]}*]{{{mark}.term}}"
+
     parts = [f"# {front.get('title', '')}", f"::: lead\n{front.get('description', '')}\n:::"]
     for cell in nb.cells:
-        parts += [cell.source] if cell.cell_type == "markdown" else shown(cell) if cell.cell_type == "code" else []
+        if cell.cell_type == "markdown":
+            parts.append(TERM.sub(term, cell.source))
+        elif cell.cell_type == "code":
+            parts += shown(cell)
     return "\n\n".join(parts) + "\n"
 
 
@@ -274,15 +287,15 @@ def connect(chapters: list[Chapter], site: str) -> None:
             if node["t"] == "Link":
                 url = urlsplit(node["c"][2][0])
                 if not url.scheme and not url.netloc:
-                    page, anchor = re.sub(r"\.(ipynb|html|md|qmd)$", "", url.path.removeprefix("./")), unquote(url.fragment)
+                    page, place = re.sub(r"\.(ipynb|html|md|qmd)$", "", url.path.removeprefix("./")), unquote(url.fragment)
                     key = NUMBERED.sub("", page) or chapter.key
-                    target = f"{key}-{anchor}" if anchor else key
-                    if key in keys and target not in anchors and (anchor in keys[key].cells or anchor.startswith("term-")):
-                        target = key  # the site marks cells and terms; here their chapter must do
+                    target = f"{key}-{place}" if place else key
+                    if key in keys and target not in anchors and place in keys[key].cells:
+                        target = key  # a cell that shows nothing but a picture
                     if key in keys and target not in anchors:
                         raise BookError(f"{chapter.path.name}: link to {node['c'][2][0]}: there is no such heading or figure")
                     here = f"{key}.html" if url.path.endswith((".ipynb", ".qmd", ".md")) else url.path
-                    node["c"][2][0] = f"#{target}" if key in keys else urljoin(site, here) + (f"#{anchor}" if anchor else "")
+                    node["c"][2][0] = f"#{target}" if key in keys else urljoin(site, here) + (f"#{place}" if place else "")
                 return [node]
             return None
 
@@ -321,13 +334,13 @@ def typst_math(node: Node) -> list[Node]:
 
 def typst_code(node: Node) -> list[Node]:
     """A listing, or what a listing printed; the length of its longest line decides how large it is set."""
-    (_, classes, _), text = node["c"]
+    (anchor, classes, _), text = node["c"]
     columns = max(map(len, text.splitlines()), default=0)
     if "output" in classes:
-        return [raw("typst", f"#output({quoted(text)}, columns: {columns})", block=True)]
-    language = quoted(classes[0]) if classes else "none"
-    output = str("printing" in classes).lower()
-    return [raw("typst", f"#code({quoted(text)}, lang: {language}, columns: {columns}, output: {output})", block=True)]
+        return [raw("typst", f"#output({quoted(text)}, columns: {columns}){label(anchor)}", block=True)]
+    language, output = quoted(classes[0]) if classes else "none", str("printing" in classes).lower()
+    options = f"lang: {language}, columns: {columns}, output: {output}"
+    return [raw("typst", f"#code({quoted(text)}, {options}){label(anchor)}", block=True)]
 
 
 def typst_figure(node: Node) -> list[Node] | None:
@@ -358,9 +371,29 @@ def typst_div(node: Node) -> list[Node] | None:
     return [{"t": "Plain", "c": opening}, *rewrite(blocks, for_typst), raw("typst", "]", block=True)]
 
 
+def typst_table(node: Node) -> list[Node]:
+    """A table; in one wider than the page each column has room for its longest word, and of the rest what its text needs."""
+    _, _, columns, (_, head), bodies, _ = node["c"]
+    lengths, longest = [1.0] * len(columns), [1.0] * len(columns)
+    for _, cells in [*head, *(row for _, _, _, rows in bodies for row in rows)]:
+        for k, cell in enumerate(cells[: len(columns)]):  # in characters of code; those of text are narrower
+            texts = [(n["c"][1], 1.0) if n["t"] in ("Code", "Math") else (n["c"], 0.85) for n in nodes(cell) if n["t"] in WORDS]
+            lengths[k] = max(lengths[k], sum(weight * (len(text) + 1) for text, weight in texts))
+            longest[k] = max([longest[k], *(weight * len(word) for text, weight in texts for word in text.split())])
+    room = LINE - 2 * len(columns)
+    if sum(lengths) > room > sum(longest):
+        wants = [length - least for length, least in zip(lengths, longest)]
+        widths = [least + (room - sum(longest)) * want / sum(wants) + 2 for least, want in zip(longest, wants)]
+        columns = [[align, {"t": "ColWidth", "c": width / LINE}] for (align, _), width in zip(columns, widths)]
+    for block in nodes(head):
+        if block["t"] in ("Plain", "Para"):
+            block["c"] = [{"t": "Strong", "c": block["c"]}]
+    return [{"t": "Table", "c": [*node["c"][:2], columns, *rewrite(node["c"][3:], for_typst)]}]
+
+
 def for_typst(node: Node) -> list[Node] | None:
     """What is more than pandoc's own Typst: calls of the functions in book.typ."""
-    writers = {"Math": typst_math, "CodeBlock": typst_code, "Figure": typst_figure, "Div": typst_div}
+    writers = {"Math": typst_math, "CodeBlock": typst_code, "Figure": typst_figure, "Div": typst_div, "Table": typst_table}
     return writers[node["t"]](node) if node["t"] in writers else None
 
 
@@ -454,7 +487,7 @@ def for_epub(node: Node) -> list[Node] | None:
         words = {"t": "Span", "c": [["", ["number"], []], [string(f"({number})")]]}
         maths = {"t": "Math", "c": [c[0], tex]}
         return [{"t": "Span", "c": [[f"eq-{number}", ["equation"], []], [maths, words]]}] if number else [maths]
-    if kind == "Figure" and c[0][0]:  # pandoc's EPUB finds the anchor of a Div, not that of a figure
+    if kind in ("Figure", "CodeBlock") and c[0][0]:  # pandoc's EPUB finds the anchor of a Div, not that of these
         anchor, c[0][0] = c[0][0], ""
         return [div("", rewrite([node], for_epub), anchor)]
     if kind == "Div" and "answer" in c[0][1]:

@@ -117,14 +117,18 @@ def test_pdf_says_what_it_is(pdf: PdfReader) -> None:
 
 def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
     ns = {"x": "http://www.w3.org/1999/xhtml"}
-    contents = trees(epub)["EPUB/nav.xhtml"].find(".//x:nav", ns)
-    entries = [squeezed("".join(a.itertext())) for a in contents.iterfind(".//x:a", ns)]
+    contents = trees(epub)["EPUB/nav.xhtml"].find(".//x:nav/x:ol", ns)
+    entries = []
+    for top in contents.iterfind("x:li", ns):
+        entries.append(squeezed("".join(top.find("x:a", ns).itertext())))
+        if entries[-1] in map(squeezed, parts()):
+            entries += [squeezed("".join(a.itertext())) for a in top.iterfind("x:ol/x:li/x:a", ns)]
     wanted, part = [], ""
     for chapter, title in zip(formats.order(), titles()):
         wanted += [squeezed(chapter.part)] if chapter.part != part else []
         wanted.append(squeezed(chapter.number + title))
         part = chapter.part
-    assert [e for e in entries if e in wanted] == wanted
+    assert entries == wanted
 
 
 def test_epub_links_and_pictures_resolve(epub: dict[str, bytes]) -> None:
@@ -201,6 +205,19 @@ def test_formula_that_pandoc_cannot_convert_is_refused(tmp_path: Path) -> None:
 def test_faults_of_a_chapter_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(formats.BookError, match=message):
         chapter(tmp_path, text)
+
+
+def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
+    path = book(tmp_path, "A <dfn title='logit'>logits</dfn>, [cell](#code-cell), [term](#term-logit).".replace("'", '"'))
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.append(nbformat.v4.new_code_cell("x = 1", id="code-cell"))
+    nbformat.write(nb, path)
+    made = formats.Chapter(path, "words", "3", "I")
+    formats.read(made, tmp_path)
+    formats.connect([made], "https://example.org/")
+    source = formats.typst_source([made])
+    assert "#emph[logits]" in source and "<words-term-logit>" in source and "#link(<words-term-logit>)[term]" in source
+    assert '#label("words-code-cell")' in source and "#link(<words-code-cell>)[cell]" in source
 
 
 def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
