@@ -24,7 +24,8 @@ test: .venv/installed  ## every cell of every chapter, lint, types, every test
 	@echo "nbdev_test: every cell of every chapter"
 	@$(BIN)/nbdev_test
 	@$(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
-	@$(BIN)/pytest
+	@$(BIN)/python tools/book.py
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 clean:  ## remove everything that is built, .venv too
 	rm -rf .venv _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
