@@ -83,3 +83,12 @@ def test_version_is_that_of_settings() -> None:
     config = ConfigParser(delimiters=["="])
     config.read(ROOT / "settings.ini", encoding="utf-8")
     assert nnlit.__version__ == config["DEFAULT"]["version"]
+
+
+def test_names_in_the_table_of_contents_are_the_titles() -> None:
+    config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    entries = [e for part in config["website"]["sidebar"]["contents"][1:] for e in part["contents"] if isinstance(e, dict)]
+    assert entries
+    for entry in entries:
+        title = nbformat.read(ROOT / "nbs" / entry["href"], as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
+        assert entry["text"] == f"{int(entry['href'][:2])} · {title}"
