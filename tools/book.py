@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import formats
+import machines
 from nbformat import NotebookNode
 from notebooks import NBS, ROOT, BookError, chapters, digest, execute_all, prepare
 
@@ -86,8 +87,10 @@ def build() -> None:
     print(f"building {len(chapters())} pages with {name}", flush=True)
     executed = execute_all()
     stage(executed, name)
-    formats.write(executed, WORK)
-    site = render(name)
+    with formats.gathered(executed) as (folder, trees):
+        formats.write(folder, trees, WORK)
+        site = render(name)
+        machines.write(folder, trees, site)
     (site / ".built").write_text(stamp)
     replace(site)
     shutil.rmtree(WORK)

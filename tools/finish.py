@@ -18,6 +18,7 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 
 import formats  # noqa: E402
+import machines  # noqa: E402
 import nbformat  # noqa: E402
 from notebooks import chapters  # noqa: E402
 from py_mini_racer import MiniRacer  # noqa: E402
@@ -82,11 +83,23 @@ def typeset(page: str, katex: Typesetter, name: str) -> str:
     return MATH.sub(one, page)
 
 
+def links(key: str, page: str) -> str:
+    """What the head of a page says to other programs: its address, its card, its text in Markdown."""
+    url = formats.particulars()["url"]
+    title = re.search(r'property="og:title" content="([^"]*)"', page)
+    return (f'<link rel="canonical" href="{url}{key}.html">\n<link rel="alternate" type="text/markdown" href="{key}.html.md">\n'
+            f'<meta property="og:url" content="{url}{key}.html">\n<meta property="og:type" content="article">\n'
+            f'<meta property="og:image" content="{url}cards/{key}.png">\n'
+            f'<meta property="og:image:alt" content="{title[1] if title else key}">\n<meta name="twitter:card" content="summary_large_image">\n')
+
+
 def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
     weave(site)
     if not (site / "nnlit.pdf").exists():  # nbdev_docs goes straight to Quarto; tools/book.py has put it there before
-        formats.write([(path, nbformat.read(path, as_version=4)) for path in chapters()], site)
+        with formats.gathered([(path, nbformat.read(path, as_version=4)) for path in chapters()]) as (folder, trees):
+            machines.write(folder, trees, site)
+            formats.write(folder, trees, site)
     katex = Typesetter()
     target = site / "site_libs" / "katex"
     shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)
@@ -98,7 +111,7 @@ def finish(site: Path) -> None:
         text = typeset(REMOTE_TAG.sub("", page.read_text(encoding="utf-8")), katex, str(name))
         for pattern, mended in MENDED:
             text = pattern.sub(mended, text)
-        text = text.replace("</body>", SCROLLERS + "</body>", 1)
+        text = text.replace("</body>", SCROLLERS + "</body>", 1).replace("</head>", links(name.stem, text) + "</head>", 1)
         up = "../" * (len(name.parts) - 1)
         link = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n'
         page.write_text(text.replace("</head>", link + "</head>", 1) if "math-" in text else text, encoding="utf-8")

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ OPERATOR = re.compile(r'(?<![(:])(?<!: )"([A-Za-z]\w*)"')  # \operatorname{diag}
 STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])')  # a word and a full stop: Typst would show the space
 Node = dict[str, Any]  # of pandoc's tree: {"t": type, "c": contents}
 WORDS = ("Str", "Code", "Math")
+KINDS = ("definition", "check", "mistake", "exercise")  # of box, each with a function in book.typ
 LINE = 90  # characters of code across the page, in the size of tables
 ATTRIBUTES = {"Header": 1, "Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0}  # where [anchor, classes, settings] are
 
@@ -58,6 +60,8 @@ class Chapter:
     key: str
     number: str
     part: str
+    title: str = ""
+    description: str = ""
     blocks: list[Node] = field(default_factory=list)
     cells: set[str] = field(default_factory=set)
 
@@ -122,9 +126,14 @@ def shown(cell: NotebookNode) -> Iterator[str]:
     yield from rich
 
 
+def front_matter(nb: NotebookNode) -> dict[str, str]:
+    """Title and description, as nbdev has put them at the head."""
+    return yaml.safe_load(nb.cells[0].source.strip().strip("-")) if nb.cells[0].cell_type == "raw" else {}
+
+
 def markdown(nb: NotebookNode) -> str:
     """The chapter from its title to its end."""
-    front = yaml.safe_load(nb.cells[0].source.strip().strip("-")) if nb.cells[0].cell_type == "raw" else {}
+    front = front_matter(nb)
     seen: set[str] = set()
 
     def term(m: re.Match[str]) -> str:
@@ -197,6 +206,9 @@ def fold(blocks: list[Node]) -> list[Node]:
         elif tag.startswith(("</details", "</summary")) and len(stack) > 1:
             inner = stack.pop()
             stack[-1].append(div("answer" if "details" in tag else "summary", inner))
+        elif block["t"] == "Div":
+            attributes, inner = block["c"]
+            stack[-1].append({"t": "Div", "c": [attributes, fold(inner)]})
         elif not tag:  # of other tags, what is between them is kept
             stack[-1].append(block)
     if len(stack) > 1:
@@ -236,6 +248,7 @@ def read(chapter: Chapter, folder: Path) -> None:
     """Fill in the chapter's title and tree: anchors prefixed with the chapter's key, outputs as nodes."""
     nb = nbformat.read(folder / chapter.path.name, as_version=4)
     text, chapter.cells = markdown(nb), {cell.id for cell in nb.cells}
+    chapter.title, chapter.description = (str(front_matter(nb).get(key, "")) for key in ("title", "description"))
     count = 0
 
     def change(node: Node) -> list[Node] | None:
@@ -355,20 +368,19 @@ def typst_figure(node: Node) -> list[Node] | None:
 
 
 def typst_div(node: Node) -> list[Node] | None:
-    """A chapter's lead, an answer or a callout; pandoc itself writes the others."""
-    (_, classes, settings), blocks = node["c"]
-    callout = next((c.removeprefix("callout-") for c in classes if c.startswith("callout-")), "")
+    """A chapter's lead, an answer or a box of one of the four kinds; pandoc itself writes the others."""
+    (anchor, classes, _), blocks = node["c"]
+    kind = next((c for c in classes if c in KINDS), "")
     if "lead" in classes:
         opening = [raw("typst", "#lead[")]
-    elif "answer" in classes or callout:
-        if "answer" in classes or (blocks and blocks[0]["t"] == "Header"):
-            title, blocks = inlines(blocks[:1]), blocks[1:]
-        else:
-            title = [string(dict(settings).get("title", callout.capitalize()))]
-        opening = [raw("typst", "#aside(["), *rewrite(title, for_typst), raw("typst", "], muted)[")]
+    elif "answer" in classes:
+        title, blocks = inlines(blocks[:1]), blocks[1:]
+        opening = [raw("typst", "#answer(["), *rewrite(title, for_typst), raw("typst", "])[")]
+    elif kind:
+        opening = [raw("typst", f"#{kind}[")]
     else:
         return None
-    return [{"t": "Plain", "c": opening}, *rewrite(blocks, for_typst), raw("typst", "]", block=True)]
+    return [{"t": "Plain", "c": opening}, *rewrite(blocks, for_typst), raw("typst", "]" + label(anchor), block=True)]
 
 
 def typst_table(node: Node) -> list[Node]:
@@ -455,7 +467,7 @@ def particulars() -> dict[str, str]:
             "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}
 
 
-def compile_typst(folder: Path, name: str, text: str, **options: Any) -> bytes:
+def compile_typst(folder: Path, name: str, text: str, **options: Any) -> Any:
     """Set a Typst file that begins with the rules of book.typ."""
     (folder / name).write_text((PRINT / "book.typ").read_text(encoding="utf-8") + text, encoding="utf-8")
     try:
@@ -533,27 +545,35 @@ def epub(chapters: list[Chapter], folder: Path) -> Path:
 # --- both
 
 
-def write(executed: list[tuple[Path, NotebookNode]], site: Path, formats: tuple[str, ...] = ("pdf", "epub")) -> list[Path]:
-    """Write the book in these formats into the folder; a build that fails leaves what was there."""
-    with tempfile.TemporaryDirectory() as temporary:
+@contextmanager
+def gathered(executed: list[tuple[Path, NotebookNode]]) -> Iterator[tuple[Path, list[Chapter]]]:
+    """The chapters as pandoc's trees, and a folder with their pictures."""
+    with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         folder = Path(temporary)
         shutil.copytree(NBS, folder, ignore=shutil.ignore_patterns("*.ipynb", "_*", ".*", "data", "fonts"), dirs_exist_ok=True)
         prepare(executed, folder)
         (folder / "meta.json").write_text(json.dumps(particulars()), encoding="utf-8")
         chapters = order()
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            list(pool.map(lambda chapter: read(chapter, folder), chapters))
-            connect(chapters, particulars()["url"])
-            writers = {"pdf": pdf, "epub": epub}
-            made = list(pool.map(lambda name: writers[name](copy.deepcopy(chapters), folder), formats))
-        site.mkdir(exist_ok=True)
-        return [Path(shutil.move(file, site / file.name)) for file in made]
+        list(pool.map(lambda chapter: read(chapter, folder), chapters))
+        yield folder, chapters
+
+
+def write(folder: Path, chapters: list[Chapter], site: Path, formats: tuple[str, ...] = ("pdf", "epub")) -> list[Path]:
+    """Write the book in these formats into the site's folder; a build that fails leaves what was there."""
+    chapters = copy.deepcopy(chapters)
+    connect(chapters, particulars()["url"])
+    writers = {"pdf": pdf, "epub": epub}
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        made = list(pool.map(lambda name: writers[name](copy.deepcopy(chapters), folder), formats))
+    site.mkdir(exist_ok=True)
+    return [Path(shutil.move(file, site / file.name)) for file in made]
 
 
 if __name__ == "__main__":
     try:
         os.chdir(ROOT)
-        for done in write(execute_all(), ROOT / "_docs", tuple(sys.argv[1:]) or ("pdf", "epub")):
-            print(f"built {done.relative_to(ROOT)}")
+        with gathered(execute_all()) as (folder, chapters):
+            for done in write(folder, chapters, ROOT / "_docs", tuple(sys.argv[1:]) or ("pdf", "epub")):
+                print(f"built {done.relative_to(ROOT)}")
     except BookError as e:
         sys.exit(f"book: {e}")

@@ -230,16 +230,19 @@ def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     path = book(tmp_path, "Words.")
     monkeypatch.setattr(formats, "order", lambda: [formats.Chapter(path, "words", "3", "I")])
     with pytest.raises(formats.BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
-        formats.write([(path, nbformat.read(path, as_version=4))], tmp_path, ("pdf",))
+        with formats.gathered([(path, nbformat.read(path, as_version=4))]) as (folder, chapters):
+            formats.write(folder, chapters, tmp_path, ("pdf",))
     assert old.read_text() == "old"
 
 
 def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     text = ("## A head\n\nBy (3.1) and (9.9), [back](#a-head), [page](other.html#x).\n\n$$y = x, \\tag{3.1}$$\n\n"
-            "<details><summary>Answer</summary>\n\n`#let` $x$(1) $a$.\n\n</details>\n\n"
-            "::: {.callout-note title='Mark'}\nThis.\n:::\n")
+            '<div class="exercise" id="exercise-1">\n\nWhy?\n\n'
+            "<details><summary>Answer</summary>\n\n`#let` $x$(1) $a$.\n\n</details>\n\n</div>\n\n"
+            '<div class="mistake">\n\nThis.\n\n</div>\n')
     source = formats.typst_source([chapter(tmp_path, text)])
     assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
-    assert "`#let`" in source and "#aside([Answer], muted)[" in source and "#aside([Mark], muted)[" in source
+    assert "`#let`" in source and "#answer([Answer])[" in source and "#mistake[" in source
+    assert re.search(r'#exercise\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
     assert '#formula("x")[$x$];\\(1)' in source
