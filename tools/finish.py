@@ -87,10 +87,11 @@ def links(key: str, page: str) -> str:
     """What the head of a page says to other programs: its address, its card, its text in Markdown."""
     url = formats.particulars()["url"]
     title = re.search(r'property="og:title" content="([^"]*)"', page)
-    return (f'<link rel="canonical" href="{url}{key}.html">\n<link rel="alternate" type="text/markdown" href="{key}.html.md">\n'
-            f'<meta property="og:url" content="{url}{key}.html">\n<meta property="og:type" content="article">\n'
-            f'<meta property="og:image" content="{url}cards/{key}.png">\n'
-            f'<meta property="og:image:alt" content="{title[1] if title else key}">\n<meta name="twitter:card" content="summary_large_image">\n')
+    heads = [f'<link rel="canonical" href="{url}{key}.html">', f'<link rel="alternate" type="text/markdown" href="{key}.html.md">']
+    metas = {"og:url": f"{url}{key}.html", "og:type": "article", "og:image": f"{url}cards/{key}.png",
+             "og:image:alt": title[1] if title else key, "twitter:card": "summary_large_image"}
+    heads += [f'<meta {"name" if name.startswith("twitter") else "property"}="{name}" content="{words}">' for name, words in metas.items()]
+    return "\n".join(heads) + "\n"
 
 
 def finish(site: Path) -> None:

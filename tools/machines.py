@@ -1,4 +1,4 @@
-"""What programs read of the site, for every page: its text in Markdown, listed in llms.txt, and the card shown where it is shared.
+"""What programs read of the site, for every page: its text in Markdown, listed in llms.txt, and a card to show with links to it.
 
 The text is the page's address with .md behind it, as https://llmstxt.org proposes: softmax.html.md.
 """
@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from formats import ABOUT, NUMBERED, Chapter, Node, compile_typst, inlines, nodes, pandoc, particulars, quoted, rewrite, string, tree
+import formats
+from formats import Chapter, Node, inlines, nodes, pandoc, quoted, rewrite, string, tree
 
 COLOURS = ("#0969da", "#b35900", "#1a7f37", "#59636e")  # of the parts, as on the map of the book
 
 
 def for_text(node: Node) -> list[Node] | None:
-    """A picture becomes its text alternative and its caption, a box what is in it, an answer is open, links lead to the other texts."""
+    """A picture becomes its text alternative and caption, a box what is in it, an answer is open, links lead to the other texts."""
     kind, c = node["t"], node.get("c", [])
     if kind == "Figure" and (image := next((n for n in nodes(c[2]) if n["t"] == "Image"), None)):
         alternative = dict(image["c"][0][2]).get("alt", "")
@@ -45,7 +46,7 @@ def index(chapters: list[Chapter], book: dict[str, str]) -> str:
     lines, part = [f"# {book['title']}", "", f"> {book['description']}", "", book["licence"]], ""
     for chapter in chapters:
         if not part or chapter.part != part:
-            lines += ["", f"## {chapter.part or ABOUT}", ""]
+            lines += ["", f"## {chapter.part or formats.ABOUT}", ""]
             part = chapter.part
         number = f"{chapter.number} · " if chapter.number else ""
         lines.append(f"- [{number}{chapter.title}]({book['url']}{chapter.key}.html.md): {chapter.description}")
@@ -60,7 +61,7 @@ def cards(chapters: list[Chapter], folder: Path) -> list[bytes]:
         colour = COLOURS[parts.index(c.part) % len(COLOURS)] if c.part else COLOURS[0]
         words = ", ".join(quoted(w) for w in (c.part, c.number, c.title, c.description, colour))
         calls.append(f"#card({words})")
-    made = compile_typst(folder, "cards.typ", "\n" + "\n".join(calls), format="png", ppi=72)
+    made = formats.compile_typst(folder, "cards.typ", "\n" + "\n".join(calls), format="png", ppi=72)
     return made if isinstance(made, list) else [made]
 
 
@@ -68,7 +69,7 @@ def write(folder: Path, chapters: list[Chapter], site: Path) -> None:
     """Write the texts, llms.txt and the cards into the site's folder, all or none."""
     made = {f"cards/{c.key}.png": picture for c, picture in zip(chapters, cards(chapters, folder))}
     made |= {f"{c.key}.html.md": text(c).encode() for c in chapters}
-    made["llms.txt"] = index(chapters, particulars()).encode()
+    made["llms.txt"] = index(chapters, formats.particulars()).encode()
     for name, data in made.items():
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(data)
