@@ -14,7 +14,7 @@ COLOURS = ("#0969da", "#b35900", "#1a7f37", "#59636e")  # of the parts, as on th
 
 
 def for_text(node: Node) -> list[Node] | None:
-    """A picture becomes its text alternative and caption, a box what is in it; answers are open, links lead to the other texts."""
+    """A picture becomes its text alternative and caption, a box what is in it; answers are open, links lead to other texts."""
     kind, c = node["t"], node.get("c", [])
     if kind == "Figure" and (image := next((n for n in nodes(c[2]) if n["t"] == "Image"), None)):
         alternative = dict(image["c"][0][2]).get("alt", "")
