@@ -1,11 +1,9 @@
 """After rendering, make the site whole without a network. Quarto and smalldocs both run this (`project: post-render`).
 
-Formulas are typeset here, by KaTeX in an embedded JavaScript engine, so that pages need its CSS and fonts alone;
-whatever a renderer would have asked another host for (KaTeX or MathJax from a CDN, web fonts) is taken out.
+Formulas are typeset here (maths.py), so that pages need KaTeX's CSS and fonts alone; whatever a renderer would have asked
+another host for (KaTeX or MathJax from a CDN, web fonts) is taken out.
 """
 
-import html
-import json
 import os
 import re
 import shutil
@@ -20,12 +18,10 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 import formats  # noqa: E402
 import machines  # noqa: E402
 import nbformat  # noqa: E402
+from maths import KATEX, Typesetter, typeset  # noqa: E402
 from notebooks import chapters  # noqa: E402
-from py_mini_racer import MiniRacer  # noqa: E402
 from weave import weave  # noqa: E402
 
-KATEX = Path(__file__).resolve().parent / "katex"
-MATH = re.compile(r'<span class="math (inline|display)">(.*?)</span>', re.S)
 REMOTE_TAG = re.compile(r'<script\b[^>]*\bsrc="(?:https?:)?//[^>]*>\s*</script>\s*'
                         r'|<link\b(?=[^>]*\brel="(?:stylesheet|preconnect)")[^>]*\bhref="(?:https?:)?//[^>]*>\s*')
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
@@ -43,7 +39,7 @@ MENDED = [
 # Whatever scrolls sideways can be reached and scrolled by keyboard; what does not scroll is no stop on the way
 SCROLLERS = """<script>
 (() => {
-  const mark = () => document.querySelectorAll("main pre, .math-display, figure.picture, main table").forEach(box => {
+  const mark = () => document.querySelectorAll("main pre, .formula, figure.picture, main table").forEach(box => {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
   });
   addEventListener("load", mark);
@@ -54,33 +50,29 @@ SCROLLERS = """<script>
 """
 
 
-class Typesetter:
-    """TeX to HTML, each formula once."""
-
-    def __init__(self) -> None:
-        self.engine = MiniRacer()
-        self.engine.eval((KATEX / "katex.min.js").read_text(encoding="utf-8"))
-        self.done: dict[tuple[str, bool], str] = {}
-
-    def __call__(self, tex: str, display: bool) -> str:
-        key = (tex, display)
-        if key not in self.done:
-            options = json.dumps({"displayMode": display, "throwOnError": True, "strict": "error"})
-            typeset = str(self.engine.eval(f"katex.renderToString({json.dumps(tex)}, {options})"))
-            self.done[key] = typeset.replace('<mtd width="50%">', "<mtd>")  # KaTeX's MathML for \\tag: not valid
-        return self.done[key]
+# A browser refuses to fetch a file from a file: then the search index comes as a script
+OFFLINE_SEARCH = """<script>
+if (location.protocol === "file:") {
+  const real = window.fetch;
+  window.fetch = (url, ...rest) => !/search\\.json$/.test(url) ? real(url, ...rest) : new Promise((found, failed) => {
+    const script = document.createElement("script");
+    Object.assign(script, {src: "search.js", onload: () => found(new Response(JSON.stringify(searchIndex))), onerror: failed});
+    document.head.append(script);
+  });
+}
+</script>
+"""
+CONTENTS = re.compile(r'<nav id="TOC".*?(<ul>.*?)</nav>', re.S)
 
 
-def typeset(page: str, katex: Typesetter, name: str) -> str:
-    """The page with its formulas in HTML (and MathML, for screen readers)."""
-    def one(m: re.Match[str]) -> str:
-        kind, tex = m.group(1), html.unescape(m.group(2)).strip()
-        tex = re.sub(r"^\\[(\[]|\\[)\]]$", "", tex)  # the delimiters \( \) or \[ \]
-        try:
-            return f'<span class="math-{kind}">{katex(tex, kind == "display")}</span>'
-        except Exception as e:
-            raise SystemExit(f"finish: {name}: KaTeX cannot set {tex!r}: {e}") from None
-    return MATH.sub(one, page)
+def with_contents(page: str) -> str:
+    """The page with its list of sections once more under the title, closed, for screens without a margin to hold it."""
+    if not (found := CONTENTS.search(page)):
+        return page
+    sections = re.sub(r' (?:id|class|data-scroll-target)="[^"]*"', "", found[1])
+    closed = f'<details class="sections"><summary>On this page</summary>{sections}</details>'
+    head = page.index("</header>", page.index('id="title-block-header"'))
+    return page[:head] + closed + page[head:]
 
 
 def links(key: str, page: str) -> str:
@@ -114,7 +106,8 @@ def finish(site: Path) -> None:
         text = typeset(REMOTE_TAG.sub("", page.read_text(encoding="utf-8")), katex, str(name))
         for pattern, mended in MENDED:
             text = pattern.sub(mended, text)
-        text = text.replace("</body>", SCROLLERS + "</body>", 1).replace("</head>", links(name.stem, text) + "</head>", 1)
+        text = text.replace("</body>", SCROLLERS + "</body>", 1)
+        text = with_contents(text).replace("</head>", links(name.stem, text) + OFFLINE_SEARCH + "</head>", 1)
         up = "../" * (len(name.parts) - 1)
         link = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n'
         page.write_text(text.replace("</head>", link + "</head>", 1) if "math-" in text else text, encoding="utf-8")
