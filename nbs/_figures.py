@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.transforms import Bbox
 
 INK, MUTED = "#1f2328", "#68717b"
 BATCH, INPUT, OUTPUT = "#b35900", "#0969da", "#1a7f37"
@@ -37,6 +39,7 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "nnlit", "font.size": 10, "text
 class Picture:
     """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown.
 
+    narrow: the same for a narrow screen, its parts one below the other.
     interactive: the name of a function in interactive.js that lets the reader move the figure; data: what it needs, as JSON.
     """
     name: str
@@ -45,6 +48,7 @@ class Picture:
     caption: str
     interactive: str = ""
     data: Any = None
+    narrow: str = ""
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
@@ -53,34 +57,88 @@ class Picture:
             moves = f' data-interactive="{self.interactive}"'
             words = json.dumps(self.data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
             data = f'<script type="application/json">{words}</script>\n'
-        page = f'<figure class="picture" id="fig-{self.name}"{moves}>\n{self.svg}\n{data}{caption}\n</figure>'
+        svg = self.svg
+        if self.narrow:
+            svg = svg.replace("<svg", '<svg class="wide"', 1) + "\n" + self.narrow.replace("<svg", '<svg class="narrow"', 1)
+        page = f'<figure class="picture" id="fig-{self.name}"{moves}>\n{svg}\n{data}{caption}\n</figure>'
         return {"text/html": page, "text/plain": f"[picture: {self.alt}]"}
 
 
-def show(fig: Figure, name: str, alt: str, caption: str = "", interactive: str = "", data: Any = None) -> Picture:
+def show(fig: Figure, name: str, alt: str, caption: str = "", interactive: str = "", data: Any = None,
+         parts: Sequence[tuple[float, float, float, float]] = ()) -> Picture:
     """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen.
 
     interactive, data: see Picture; without JavaScript the figure is as it is without them.
+    parts: which boxes (left, top, right, bottom) of a canvas a narrow screen shows one below the other; plots side by side are
+    its parts without being named.
+    """
+    content, width, height = drawn(fig, name)
+    least = 0.62 * width / 12  # on a narrow screen a figure scrolls rather than shrink past reading
+    style = f"width: {width / 12:.1f}em; max-width: max(100%, {least:.1f}em); min-width: {least:.1f}em"
+    narrow = stacked([drawn(fig, f"{name}-{k}", box) for k, box in enumerate(alone(fig, parts))], alt)
+    return Picture(name, framed(content, width, height, style, alt), alt, caption, interactive, data, narrow)
+
+
+def drawn(fig: Figure, name: str, box: Any = "tight") -> tuple[str, float, float]:
+    """What is inside the figure's SVG, its ids beginning with `name` and its colours the page's; width and height in points.
+
+    box: which part of the paper, in inches; 'tight' is all that is drawn on.
     """
     out = io.StringIO()
     with matplotlib.rc_context(STYLE):
-        fig.savefig(out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg"):]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|\s*<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", svg, flags=re.S)
+        fig.savefig(out, format="svg", transparent=True, bbox_inches=box, pad_inches=0.05, metadata={"Date": None})
+    svg = re.sub(r"(?s)<metadata>.*?</metadata>|<!--.*?-->|\s*<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", out.getvalue())
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\1{name}-", svg)
-    svg = svg.replace("xlink:href", "href").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    svg = re.sub(r'(url\(#|href="#)', rf"\1{name}-", svg).replace("xlink:href", "href")
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, variable)
     svg = re.sub(r"'?DejaVu Sans'?[^;\"]*", "system-ui, sans-serif", svg)
-    size = re.compile(r'width="([\d.]+)pt" height="[\d.]+pt"')
-    width = float(size.search(svg)[1]) / 12
-    least = 0.62 * width  # on a narrow screen a figure scrolls rather than shrink past reading
-    svg = size.sub(f'style="width: {width:.1f}em; max-width: max(100%, {least:.1f}em); min-width: {least:.1f}em"', svg, count=1)
-    svg = svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1).replace(' version="1.1"', "")
-    return Picture(name, re.sub(r"\n\s*\n", "\n", svg.strip()), alt, caption, interactive, data)
+    size = re.search(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"[^>]*>', svg)
+    content = svg[size.end():svg.rindex("</svg>")]
+    return re.sub(r"\n\s*\n", "\n", content.strip("\n")), float(size[1]), float(size[2])
+
+
+def framed(content: str, width: float, height: float, style: str, alt: str) -> str:
+    """An SVG of this size in points around the content."""
+    return (f'<svg role="img" aria-label="{html.escape(alt)}" style="{style}" viewBox="0 0 {width:.3f} {height:.3f}" '
+            f'xmlns="http://www.w3.org/2000/svg">\n{content}\n</svg>')
+
+
+def alone(fig: Figure, parts: Sequence[tuple[float, float, float, float]]) -> Iterator[Any]:
+    """For each part of the figure its box, while everything else in the figure is hidden; nothing for a figure of one part."""
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # what is left stays where it is
+    if parts:
+        ax, groups = fig.axes[0], [[] for _ in parts]
+        every = [*ax.patches, *ax.texts, *ax.images]
+        for artist in every:
+            x, y = ax.transData.inverted().transform(np.mean(artist.get_window_extent().get_points(), axis=0))
+            for group, (left, top, right, bottom) in zip(groups, parts, strict=True):
+                if left <= x <= right and top <= y <= bottom:
+                    group.append(artist)
+    else:
+        every, groups = fig.axes, [[a] for a in fig.axes] if len(fig.axes) > 1 else []
+    for group in groups:
+        for artist in every:
+            artist.set_visible(artist in group)
+        if parts:
+            extent = Bbox.union([artist.get_window_extent() for artist in group])
+            yield extent.transformed(fig.dpi_scale_trans.inverted()).padded(0.05)
+        else:
+            group[0].tick_params(labelleft=True)  # its own numbers, if it shared its neighbour's
+            yield "tight"
+
+
+def stacked(parts: list[tuple[str, float, float]], alt: str, gap: float = 14) -> str:
+    """The parts of a figure one below the other, centred; nothing for no part."""
+    if not parts:
+        return ""
+    widest, y, groups = max(width for _, width, _ in parts), 0.0, []
+    for content, width, height in parts:
+        groups.append(f'<g transform="translate({(widest - width) / 2:.1f} {y:.1f})">\n{content}\n</g>')
+        y += height + gap
+    return framed("\n".join(groups), widest, y - gap, f"width: {widest / 12:.1f}em; max-width: 100%", alt)
 
 
 def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 3.4), **options: Any) -> tuple[Figure, Any]:
@@ -170,8 +228,32 @@ def book_map(parts: dict[str, list[tuple[str, str]]]) -> Picture:
             label = f'<text x="{x + 18}" y="{y + 22}" fill="currentColor">{html.escape(name)}</text>'
             boxes.append(f'<a href="{page}">{shape}{label}</a>')
     total = 30 + len(parts) * (width + 60) - 30
-    least = f"style=\"width: 100%; min-width: 36em; font-size: 15px\" viewBox=\"0 0 {total} {height:.0f}\""
     alt = "Map of the book: " + "; ".join(f"{part}: {', '.join(n for n, _ in cs)}" for part, cs in parts.items()) + "."
-    start = f'<svg xmlns="http://www.w3.org/2000/svg" {least} aria-label="{html.escape(alt)}" role="group">'
-    svg = f"{start}{edges}{''.join(boxes)}</svg>"
-    return Picture("map", svg, alt, "")
+    wide = framed(edges + "".join(boxes), total, height, "width: 100%; font-size: 15px", alt).replace('"img"', '"group"')
+    return Picture("map", wide, alt, "", narrow=narrow_map(parts, alt))
+
+
+def narrow_map(parts: dict[str, list[tuple[str, str]]], alt: str) -> str:
+    """The same network from top to bottom, two units a row; one with a long name has a row of its own."""
+    width, gap, y, units, edges, above = 165, 10, 14.0, [], [], []
+    for c, (part, chapters) in enumerate(parts.items()):
+        colour = VARIABLES[(INPUT, BATCH, OUTPUT)[c % 3]]
+        units.append(f'<text x="8" y="{y}" font-weight="600" fill="{colour}">{html.escape(part)}</text>')
+        y, column, rows = y + 14, 0, []
+        for name, page in chapters:
+            long = len(name) > 20
+            if column == 0 or long:
+                rows.append([])
+                y, column = y + (42 if len(rows) > 1 else 0), 0
+            x = 4 + column * (width + gap)
+            span = 2 * width + gap if long else width
+            rows[-1].append((x + span / 2, y))
+            shape = f'<rect x="{x}" y="{y}" width="{span}" height="34" rx="17" fill="var(--book-paper, #fff)" stroke="{colour}"/>'
+            label = f'<text x="{x + 16}" y="{y + 22}" fill="currentColor">{html.escape(name)}</text>'
+            units.append(f'<a href="{page}">{shape}{label}</a>')
+            column = 0 if long else 1 - column
+        edges += [f'<path d="M{u} {v + 34} C{u} {v + 54} {x} {w - 20} {x} {w}"/>' for u, v in above for x, w in rows[0]]
+        above, y = rows[-1], y + 34 + 40
+    lines = f'<g fill="none" stroke="{VARIABLES[MUTED]}" stroke-opacity="0.28">{"".join(edges)}</g>'
+    style = "width: 100%; max-width: 24em; font-size: 15px"
+    return framed(lines + "".join(units), 2 * width + gap + 8, y - 36, style, alt).replace('"img"', '"group"')

@@ -218,6 +218,7 @@ def fold(blocks: list[Node]) -> list[Node]:
 
 def pictures(page: str, name: str, folder: Path) -> list[Node]:
     """A cell's HTML as nodes: each <svg> a figure with a file, its colours settled for paper; other HTML as pandoc reads it."""
+    page = re.sub(r'<svg class="narrow".*?</svg>', "", page, flags=re.S)  # the same once more, for a phone
     if "<svg" not in page:
         return json.loads(pandoc(page, "html", "json"))["blocks"]
     found: list[Node] = []
