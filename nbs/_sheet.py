@@ -44,7 +44,8 @@ LAYERS = [
                                   "dx = y * (grad - (grad * y).sum(axis=1, keepdims=True))"]),
     Row("Cross-entropy, on probabilities", CrossEntropyLoss, "p, t", ["L = -(t * np.log(p)).sum() / N", "dp = -t / p / N"], "p"),
     Row("Softmax and cross-entropy, on logits", SoftmaxCrossEntropyLoss, "p, t",
-        ["p = softmax(x)", "L = -(t * np.log(p)).sum() / N", "dx = (p - t) / N"]),
+        ["z = x - x.max(axis=1, keepdims=True)", "L = (np.log(np.exp(z).sum(axis=1)) - (t * z).sum(axis=1)).mean()",
+         "p = softmax(x)", "dx = (p - t) / N"]),
     Row("Mean squared error", MSELoss, "x - t", ["L = ((x - t) ** 2).mean()", "dx = 2 * (x - t) / (N * K)"]),
 ]
 STEP = ["value = loss(model(x), labels)", "model.set_gradients(loss.backward())", "optimizer.step()"]
@@ -137,8 +138,8 @@ def fractions() -> list[tuple[str, str, str]]:
 def blocks() -> list[str]:
     """What stands below the layers."""
     power = "{:.0e}".format
-    bands = [(f"below {power(EXCELLENT)}", "excellent: rounding"), ("between", "look: a kink, a bad scale, one wrong entry"),
-             (f"above {power(BUG)}", "a bug")]
+    bands = [(f"below {power(EXCELLENT)}", "excellent: rounding"), ("between", "look: a bad scale, one wrong entry"),
+             (f"above {power(BUG)}", "a bug, or a kink")]
     starts = [(name.capitalize(), before, code(v), f"±√({u})") for name, (before, v, u) in STARTS.items()]
     return [
         block("Three rules", "<ol>" + "".join(f"<li>{r}</li>" for r in RULES) + "</ol>"),

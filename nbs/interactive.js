@@ -40,7 +40,7 @@ The arithmetic comes first and knows nothing of the page: tests/book/test_intera
 
   /** The errors of both differences for sin at x with step h, and what theory expects of their two parts. */
   function slopeErrors(x, h) {
-    const sin = Math.sin, slope = Math.cos(x), rounding = 1e-16 / h; // as in the still picture
+    const sin = Math.sin, slope = Math.cos(x), rounding = 1e-16 / (2 * h); // of two values of size 1, divided by 2h
     const forward = (sin(x + h) - sin(x)) / h, central = (sin(x + h) - sin(x - h)) / (2 * h);
     return {
       forward: { error: Math.abs(forward - slope), truncation: (h / 2) * Math.abs(sin(x)), rounding },

@@ -16,7 +16,8 @@ from .module import Array, Module, check_array
 def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
     """The gradient of an array of `shape` that was broadcast to the shape of grad.
 
-    grad: any float array; shape: one that NumPy can broadcast to grad.shape, else ValueError.
+    grad: any float array. shape: one that NumPy can broadcast to grad.shape, else
+    ValueError.
     Returns an array of `shape`: grad summed over every axis that was made or stretched.
     """
     try:
@@ -24,9 +25,9 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"shape must broadcast to that of grad, {grad.shape}, but is {shape}")
+        raise ValueError(f"shape must broadcast to grad's, {grad.shape}, but is {shape}")
     missing = grad.ndim - len(shape)
-    grad = grad.sum(axis=tuple(range(missing)))  # summed away
+    grad = grad.sum(axis=tuple(range(missing)))  # summed away; axis=() sums nothing
     stretched = tuple(a for a, n in enumerate(shape) if n == 1)
     return np.asarray(grad.sum(axis=stretched, keepdims=True))  # summed but kept
 

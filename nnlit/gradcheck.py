@@ -17,7 +17,7 @@ from .module import Array
 
 # %% ../nbs/07_gradcheck.ipynb #check-floats
 def _check_movable(x: Any, name: str = "x") -> None:
-    """Raise unless x is an array that a small step can move; warn if it can be moved only roughly.
+    """Raise unless a small step can move x; warn if it can move it only roughly.
 
     Raises TypeError for anything but a NumPy array of float32 or wider, ValueError for a
     read-only one. Warns (RuntimeWarning) on float32.
@@ -25,14 +25,18 @@ def _check_movable(x: Any, name: str = "x") -> None:
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array of float64, not {type(x).__name__}")
     if x.dtype == np.float16 or not np.issubdtype(x.dtype, np.floating):
-        raise TypeError(f"{name} must be float64, not {x.dtype}, in which a small step is lost")
+        lost = "in which a small step is lost"
+        raise TypeError(f"{name} must be float64, not {x.dtype}, {lost}")
     if not x.flags.writeable:
         raise ValueError(f"{name} must be writeable, but is read-only; pass a copy")
     if x.dtype == np.float32:
-        warnings.warn(f"{name} is float32: a measured slope keeps about 3 digits", RuntimeWarning, 3)
+        rough = f"{name} is float32: a measured slope keeps about 3 digits"
+        warnings.warn(rough, RuntimeWarning, 3)
 
 # %% ../nbs/07_gradcheck.ipynb #central-slope
-def central_slope(f: Callable[[Array], float], x: Array, i: tuple[int, ...], eps: float) -> float:
+def central_slope(
+    f: Callable[[Array], float], x: Array, i: tuple[int, ...], eps: float
+) -> float:
     """The slope of f along the entry x[i], equation (7.1), with h = eps * max(1, |x[i]|).
 
     x is changed in place and put back bit for bit, also when f raises.
@@ -53,7 +57,7 @@ def numerical_gradient(f: Callable[[Array], float], x: Array, eps: float = 1e-5)
     """The gradient of a function of an array, by central differences, one entry at a time.
 
     f: takes x, returns one number. x: float64 (float32 warns) of any shape; each entry is
-    moved in place and put back bit for bit, also when f raises. Returns float64, shaped like x.
+    moved in place and put back bit for bit, also when f raises. Returns float64, like x.
     Raises TypeError if x cannot be moved or f does not return one number, ValueError unless
     0 < eps < 1 or if x is read-only. Source: equation (7.1).
     """
@@ -69,7 +73,8 @@ def numerical_gradient(f: Callable[[Array], float], x: Array, eps: float = 1e-5)
 
 def _check_number(value: Any) -> None:
     """Raise TypeError unless the value of f is one number."""
-    if np.ndim(value) != 0 or not isinstance(value, (int, float, complex, np.number, np.ndarray)):
+    numbers = (int, float, complex, np.number, np.ndarray)
+    if np.ndim(value) != 0 or not isinstance(value, numbers):
         came = f"shape {np.shape(value)}" if np.ndim(value) else type(value).__name__
         raise TypeError(f"f must return one number, not {came}; sum output * grad_out first")
 
@@ -85,7 +90,8 @@ def synthetic_loss(
     def loss(x: Array) -> float:
         output = forward(x)  # (N, K)
         if np.shape(output) != np.shape(grad_out):
-            raise ValueError(f"grad_out must have shape {np.shape(output)}, not {np.shape(grad_out)}")
+            shapes = f"{np.shape(output)}, not {np.shape(grad_out)}"
+            raise ValueError(f"grad_out must have shape {shapes}")
         return float(np.sum(output * grad_out))  # (N, K) * (N, K) summed = ()
     return loss
 
@@ -94,7 +100,7 @@ EXCELLENT, BUG = 1e-7, 1e-3  # below the first: rounding; above the second: a mi
 
 
 def relative_error(a: Any, b: Any) -> float:
-    """‖a - b‖ / max(‖a‖, ‖b‖), equation (7.3): one number, from 0 to 2, for arrays of one shape.
+    """‖a - b‖ / max(‖a‖, ‖b‖), equation (7.3), for arrays of one shape: from 0 to 2.
 
     0 when they are equal (also when both are 0), 1 when one of them is 0, 2 when they are
     opposite, 1 - 1/c when one is c > 1 times the other. nan if an entry is nan.
@@ -137,8 +143,8 @@ def read_error(error: float) -> str:
 def complex_step_gradient(f: Callable[[Array], Any], x: Array, eps: float = 1e-20) -> Array:
     """The gradient of an analytic function by Im f(x + i eps) / eps, equation (7.4).
 
-    f: takes a complex array shaped like x, returns one complex number. x: floats of any shape,
-    not changed. Returns float64, shaped like x, exact to rounding.
+    f: takes a complex array shaped like x, returns one complex number. x: floats of any
+    shape, not changed. Returns float64, shaped like x, exact to rounding.
     Raises TypeError if f refuses complex numbers or returns a real one, ValueError if the
     result contradicts a central difference: abs, conj or .real inside f, or x at a kink.
     Source: Squire & Trapp 1998, "Using complex variables to estimate derivatives".
@@ -167,14 +173,17 @@ def _imaginary_part(f: Callable[[Array], Any], z: Array) -> float:
     return float(value.imag)
 
 
-def _audit_direction(f: Callable[[Array], Any], x: Array, grad: Array, h: float = 1e-7) -> None:
+def _audit_direction(
+    f: Callable[[Array], Any], x: Array, grad: Array, h: float = 1e-7
+) -> None:
     """Raise ValueError unless grad agrees with one difference along a random direction.
 
     It cannot see errors below 1e-10, nor in entries 1e5 times smaller than the others.
     """
     v = np.random.default_rng(0).normal(size=x.shape)  # the direction, shaped like x
     up, down = float(np.real(f(x + h * v))), float(np.real(f(x - h * v)))
-    rounding = 1e-14 * (abs(up) + abs(down)) / h
     gap = abs((up - down) / (2 * h) - np.sum(grad * v))
-    if not gap <= 1e-5 * np.sum(np.abs(grad * v)) + rounding + 1e-10:  # nan fails too
+    rounding = 1e-14 * (abs(up) + abs(down)) / h  # a hundred times that of one float64
+    truncation = 1e-5 * np.sum(np.abs(grad * v))  # far more than a step of 1e-7 makes
+    if not gap <= rounding + truncation + 1e-10:  # nan fails too
         raise ValueError("f must be analytic, but a difference disagrees: abs, conj, a kink?")

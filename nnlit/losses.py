@@ -79,7 +79,7 @@ class CrossEntropyLoss(Loss):
     """-Σ y ln(p + eps) / N on probabilities p (N, K). Equations (6.1), (6.2).
 
     target: labels (N,) or one-hot rows (N, K). Raises ValueError for p outside [0, 1].
-    On logits use SoftmaxCrossEntropyLoss, which has no eps and no saturation.
+    On logits use SoftmaxCrossEntropyLoss: no eps, and no gradient lost to it.
     """
 
     def __init__(self, eps: float = 1e-12) -> None:
@@ -89,7 +89,8 @@ class CrossEntropyLoss(Loss):
         """The mean over the batch: (N, K) and (N,) or (N, K) to a number."""
         check_array("prediction", prediction, ("N", "K"))
         if prediction.min() < 0 or prediction.max() > 1 + 1e-6:
-            raise ValueError("prediction must be probabilities; for logits use SoftmaxCrossEntropyLoss")
+            hint = "for logits use SoftmaxCrossEntropyLoss"
+            raise ValueError(f"prediction must be probabilities; {hint}")
         y = check_target(target, prediction)  # (N, K)
         self.cache = prediction, y
         return float(-(y * np.log(prediction + self.eps)).sum() / len(y))
@@ -110,7 +111,8 @@ class SoftmaxCrossEntropyLoss(Loss):
         """The mean over the batch: logits (N, K) and (N,) or (N, K) to a number."""
         check_array("prediction", prediction, ("N", "K"))
         y = check_target(target, prediction)  # (N, K)
-        shifted = prediction - prediction.max(axis=1, keepdims=True)  # (N, K) - (N, 1) = (N, K)
+        largest = prediction.max(axis=1, keepdims=True)  # (N, 1)
+        shifted = prediction - largest                   # (N, K) - (N, 1) = (N, K)
         e = np.exp(shifted)  # (N, K), in [0, 1]
         Z = e.sum(axis=1, keepdims=True)  # (N, K) over classes = (N, 1)
         self.cache = e / Z, y  # (N, K), (N, K)

@@ -172,7 +172,7 @@ def test_v(opened: Figure, data: Any) -> None:
     for _ in range(int(opened.sliders.get_attribute("max")) + 1):
         h = numbers(opened.node.locator(".control .value").inner_text())[0]
         steps.append(h)
-        truth, u = np.cos(x), 1e-16 / h
+        truth, u = np.cos(x), 1e-16 / (2 * h)
         expected = {
             "forward": ((np.sin(x + h) - np.sin(x)) / h - truth, h / 2 * np.sin(x)),
             "central": ((np.sin(x + h) - np.sin(x - h)) / (2 * h) - truth, h**2 / 6 * truth),
