@@ -129,7 +129,7 @@ def _tell_apart(
     central, jump, unsure = (left + right) / 2, np.abs(right - left), rounding / steps
     steepest = max(abs(left[3]), abs(right[3]))
     if jump[3] > 0.15 * jump[2] and jump[3] > 1e-3 * steepest + 10 * unsure[3]:
-        return "kink", np.nan  # a tenth of the step, and the slopes no nearer
+        return "kink", np.nan  # a tenth of the step from 2 to 3, and the slopes no nearer
     between = np.abs(np.diff(central)) + jump[1:] + unsure[1:]  # (4,)
     k = int(np.argmin(np.nan_to_num(between, nan=np.inf)))
     best, doubt = float(central[k + 1]), abs(central[k + 1] - central[k]) + unsure[k + 1]
@@ -458,6 +458,10 @@ _SOFTMAX: dict[str, tuple[str, Callable[[Array, Array], Array], str]] = {
         "Softmax's backward sums grad where it should sum grad * s.",
         lambda s, g: s * (g - g.sum(axis=-1, keepdims=True)),
         "weight the sum with s: sum grad * s, not grad"),
+    "softmax mean unweighted": (
+        "Softmax's backward subtracts the plain mean of grad, not the weighted one.",
+        lambda s, g: s * (g - g.mean(axis=-1, keepdims=True)),
+        "weight the mean with s: sum grad * s, not grad.mean"),
     "softmax sum over the batch": (
         "Softmax's backward sums over the samples, axis 0.",
         lambda s, g: _softmax_back(s, g, axis=0),
@@ -606,9 +610,10 @@ def _judge(result: Result, probe: _Probe, first: _Claim, second: _Claim) -> None
         elif result.verdict == "wrong":
             result.blame(*_name(result, probe, got, true, first))
         elif result.verdict == "kink":
+            others = "the others are right" if result.checked else "none could be checked"
             result.mistake, result.hint = "kink", (
-                f"left and right slopes differ at {np.isnan(true).sum()} entries; "
-                "the others are right: move x off the kink to check all")
+                f"left and right slopes differ at {np.isnan(true).sum()} entries; {others}: "
+                "move x off the kink to check all")
         elif result.verdict == "noise":
             result.hint = "agrees as far as rounding allows; scale the problem to see more"
 
@@ -1315,8 +1320,9 @@ def _rows(report: Report) -> list[tuple[str, ...]]:
 
 
 def _notes(report: Report) -> list[str]:
-    hints = [f"{r.name}: {r.hint}" for r in report.results if r.hint]
-    return hints + [f"warning: {w}" for w in report.warnings]
+    hints = list(dict.fromkeys(r.hint for r in report.results if r.hint))
+    names = {h: ", ".join(r.name for r in report.results if r.hint == h) for h in hints}
+    return [f"{names[h]}: {h}" for h in hints] + [f"warning: {w}" for w in report.warnings]
 
 # %% ../nbs/08_diagnosis.ipynb #as-text-2
 def _as_text(report: Report) -> str:
@@ -1335,7 +1341,7 @@ def _as_html(report: Report) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in _notes(report))
     notes = f"<ul>{notes}</ul>" if notes else ""
     summary = html.escape(_summary(report))
-    return f"<p><b>{summary}</b></p><table>{table}</tbody></table>{notes}"
+    return f'<p><b>{summary}</b></p><table class="report">{table}</tbody></table>{notes}'
 
 # %% ../nbs/08_diagnosis.ipynb #progress
 def _with_progress(results: list[Result], probe: _Probe) -> Iterable[Result]:

@@ -46,9 +46,7 @@ def predict_proba(model: Module, x: Array, temperature: float = 1.0) -> Array:
     """
     if not (isinstance(temperature, Real) and 0 < temperature < np.inf):
         raise ValueError(f"temperature must be finite and above 0, not {temperature!r}")
-    logits = _logits(model, x)                            # (N, K)
-    shifted = logits - logits.max(axis=1, keepdims=True)  # (N, K), 0 at the greatest
-    return softmax(shifted / float(temperature))          # (N, K)
+    return softmax(_logits(model, x) / float(temperature))  # (N, K)
 
 # %% ../nbs/12_inference.ipynb #reliability
 def reliability(

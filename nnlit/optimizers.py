@@ -23,10 +23,12 @@ def _check_number(
 
     Raises TypeError unless it is a real number, ValueError outside the range (as nan is).
     """
-    is_number = isinstance(value, Real)
-    if not (is_number and (low < value < high or (value == low and not above))):
-        wanted = f"{name} must be a number in {'(' if above else '['}{low:g}, {high:g})"
-        raise (ValueError if is_number else TypeError)(f"{wanted}, not {value!r}")
+    left = "(" if above else "["
+    message = f"{name} must be a number in {left}{low:g}, {high:g}), not {value!r}"
+    if not isinstance(value, Real):
+        raise TypeError(message)
+    if not (low < value < high or (value == low and not above)):  # nan fails too
+        raise ValueError(message)
     return float(value)
 
 # %% ../nbs/10_optimizers.ipynb #leaves
@@ -35,22 +37,24 @@ def leaves(layers: Module | Sequence[Module]) -> list[Module]:
 
     Raises TypeError for anything but Modules, ValueError for none, or one that comes twice.
     """
-    found: dict[Module, int] = {}  # each layer and its place
-    waiting: list[Any] = [layers]
-    while waiting:
-        item = waiting.pop(0)
-        if isinstance(item, (Sequential, list, tuple)):
-            waiting[:0] = item.layers if isinstance(item, Sequential) else item
-            continue
+    found: list[Module] = []
+
+    def walk(item: Any) -> None:
         kind = type(item).__name__
-        if not isinstance(item, Module):
+        if isinstance(item, (Sequential, list, tuple)):
+            for inner in item.layers if isinstance(item, Sequential) else item:
+                walk(inner)
+        elif not isinstance(item, Module):
             raise TypeError(f"layers must be a Module or a list of them, not {kind}")
-        if item in found:
-            raise ValueError(f"layers must differ, but {kind} {found[item]} comes twice")
-        found[item] = len(found)
+        elif item in found:
+            raise ValueError(f"layers must differ, but {kind} {found.index(item)} comes twice")
+        else:
+            found.append(item)
+
+    walk(layers)
     if not found:
         raise ValueError("layers must hold one Module or more, not none")
-    return list(found)
+    return found
 
 # %% ../nbs/10_optimizers.ipynb #optimizer
 class Optimizer:

@@ -650,6 +650,8 @@ plant("softmax as element-wise", "softmax: s (1 - s)", soft, x=lambda m, g, d: g
 plant("softmax sum dropped", "softmax: s grad", soft, x=lambda m, g, d: g * m.y)
 plant("softmax sum unweighted", "softmax: s (grad - sum grad)", soft,
       x=lambda m, g, d: m.y * (g - g.sum(1, keepdims=True)))
+plant("softmax mean unweighted", "softmax: s (grad - mean grad)", soft,
+      x=lambda m, g, d: m.y * (g - g.mean(1, keepdims=True)))
 plant("softmax sum over the batch", "softmax: axis 0", soft, x=lambda m, g, d: m.y * (g - (g * m.y).sum(axis=0)))
 plant("softmax sum over everything", "softmax: sum()", soft, x=lambda m, g, d: m.y * (g - (g * m.y).sum()))
 plant("softmax as element-wise", "net: softmax last",

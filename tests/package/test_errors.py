@@ -90,7 +90,7 @@ CASES: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: Sequential(*[ReLU()] * 2), ValueError, "different objects"),
     (lambda: softmax(x[0]), ValueError, r"logits must have shape \(N, K\), not \(3,\)"),
     (lambda: softmax_jacobian(x), ValueError, r"probs must have shape \(K,\), not \(5, 3\)"),
-    (lambda: unbroadcast(x, (5,)), ValueError, r"shape must broadcast to that of grad, \(5, 3\), but is \(5,\)"),
+    (lambda: unbroadcast(x, (5,)), ValueError, r"shape must broadcast to grad's, \(5, 3\), but is \(5,\)"),
     (lambda: one_hot(labels, 2), ValueError, "labels must lie between 0 and 1, but one is 2"),
     (lambda: one_hot(labels.astype(float), 3), TypeError, "labels must be a NumPy array of integers, not float64"),
     (lambda: SoftmaxCrossEntropyLoss()(x, labels + 1), ValueError, "target must lie between 0 and 2, but one is 3"),
