@@ -150,7 +150,8 @@ class Weaver:
             first.append(f"The whole book takes about {round(sum(c.minutes for c in self.book.chapters) / 60)} hours to read")
         elif chapter.minutes:
             hours = round(chapter.minutes / 60)
-            first.append(f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes")
+            time = f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes"
+            first.append(time + (" without the exercises" if 'class="exercise"' in chapter.prose else ""))
         if needed := self.book.prerequisites(chapter):
             links = [f'<a href="{c.page}">{c.short}</a>' for c in needed]
             first.append("builds on " + (", ".join(links[:-1]) + " and " if links[1:] else "") + links[-1])
@@ -158,6 +159,8 @@ class Weaver:
         if chapter.path.stem in self.modules:
             places.append(f'<a href="{self.repository.file(self.modules[chapter.path.stem])}">view the module</a>')
         places.append(f'<a href="{self.repository.colab(chapter.path)}">open in Colab</a>')
+        if chapter.path.stem == "index":
+            places += ['<a href="nnlit.pdf" download>the book as PDF</a>', '<a href="nnlit.epub" download>as EPUB</a>']
         lines = [", ".join(first) + "."] if first else []
         facts = "".join(f"<p>{line}</p>" for line in [*lines, " · ".join(places)])
         head = page.find('id="title-block-header"')
