@@ -55,7 +55,7 @@ class Figure:
         self.tab.on("pageerror", lambda e: self.faults.append(str(e)))
         self.tab.goto(page.as_uri(), wait_until="load")
         self.node = self.tab.locator(anchor)
-        self.still, self.panel = self.node.locator("> svg"), self.node.locator(".interactive")
+        self.still, self.panel = self.node.locator("> svg:not(.narrow)"), self.node.locator(".interactive")
         self.sliders, self.buttons = self.node.locator("input[type=range]"), self.node.locator("button")
 
     def press(self, key: str, slider: int = 0) -> None:
@@ -282,7 +282,7 @@ def test_still_when_the_script_fails(site: Path, browser: Any) -> None:
     said: list[str] = []
     tab.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
     tab.goto(page.as_uri(), wait_until="load")
-    assert tab.locator(f"{anchor} > svg").is_visible() and tab.locator(f"{anchor} .interactive").count() == 0
+    assert tab.locator(f"{anchor} > svg:not(.narrow)").is_visible() and tab.locator(f"{anchor} .interactive").count() == 0
     assert len(said) == 1 and "stays still" in said[0]
     tab.context.close()
 
