@@ -18,6 +18,7 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 import formats  # noqa: E402
 import machines  # noqa: E402
 import nbformat  # noqa: E402
+from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from notebooks import chapters  # noqa: E402
 from weave import weave  # noqa: E402
@@ -88,6 +89,31 @@ def links(key: str, page: str) -> str:
     return "\n".join(heads) + "\n"
 
 
+ICON = re.compile(r'\.bi-([\w-]+)::before\s*\{\s*content:\s*"\\([0-9a-f]+)";?\s*\}')
+
+
+def lean_icons(site: Path) -> None:
+    """Of the renderer's two thousand icons keep those that the site uses: the rules and the font's glyphs."""
+    for sheet in site.rglob("bootstrap-icons*.css"):
+        files = [f for ending in ("html", "js", "css") for f in site.rglob(f"*.{ending}") if f != sheet]
+        others = "".join(f.read_text(encoding="utf-8") for f in files)
+        names = set(re.findall(r"\bbi-([\w-]+)", others))
+        glyphs = {int(code, 16) for code in re.findall(r'content:\s*"\\(f[0-9a-f]{3})"', others)}
+        css = sheet.read_text(encoding="utf-8")
+        glyphs |= {int(code, 16) for name, code in ICON.findall(css) if name in names}
+        css = ICON.sub(lambda m, names=names: m[0] if m[1] in names else "", css)
+        sheet.write_text(re.sub(r'url\([^)]*\.woff2[^)]*\) format\("woff2"\),', "", css), encoding="utf-8")
+        for old in sheet.parent.rglob("bootstrap-icons.woff2"):
+            old.unlink()
+        for file in sheet.parent.rglob("bootstrap-icons.woff"):
+            options = subset.Options(flavor="woff")
+            font = subset.load_font(file, options)
+            subsetter = subset.Subsetter(options)
+            subsetter.populate(unicodes=glyphs)
+            subsetter.subset(font)
+            subset.save_font(font, file, options)
+
+
 def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
     weave(site)
@@ -115,6 +141,7 @@ def finish(site: Path) -> None:
         text = sheet.read_text(encoding="utf-8")
         if REMOTE_IMPORT.search(text):
             sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
+    lean_icons(site)
 
 
 if __name__ == "__main__":
