@@ -243,6 +243,6 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     source = formats.typst_source([chapter(tmp_path, text)])
     assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
-    assert "`#let`" in source and "#answer([Answer])[" in source and "#mistake[" in source
-    assert re.search(r'#exercise\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
+    assert "`#let`" in source and re.search(r"#answer\[\s*Answer\s*\]\[", source) and "#mistake[" in source
+    assert re.search(r'#exercise\[\s*#leading-up\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
     assert '#formula("x")[$x$];\\(1)' in source
