@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
@@ -529,7 +530,25 @@ def for_epub(node: Node) -> list[Node] | None:
         c[0][2] = [pair for pair in c[0][2] if pair[0] != "points"]
     if kind == "CodeBlock":
         c[0][1] = [name for name in c[0][1] if name != "printing"]
+        columns = max(map(len, c[1].splitlines()), default=0)
+        if "output" in c[0][1] and columns > 40:  # on a narrow screen smaller, so that columns stay columns
+            c[0][2] = [["style", f"font-size: clamp(0.45em, {150 / columns:.2f}vw, 0.65em)"]]
     return None
+
+
+def mended(page: str, name: str) -> str:
+    """A page of pandoc's, titled as its first heading; a line of code that wraps goes on to the right of where it begins."""
+    def line(m: re.Match[str]) -> str:
+        hanging = len(m[2]) + 4
+        return m[1] + (f' style="padding-left: {hanging}ch; text-indent: -{hanging}ch">' if m[2] else ">") + m[2]
+
+    if title := re.search(r"<h[12]\b[^>]*>(.*?)</h", page, re.S):
+        page = re.sub(r"<title>.*?</title>", lambda _: f"<title>{re.sub('<[^>]*>', '', title[1])}</title>", page, count=1)
+    page = re.sub(r'(<span id="cb[\d-]+")><a href="#cb[^>]*></a>( *)', line, page)
+    page = re.sub(r"(?<!<msup>)(<mrow><mi[^>]*>\w+</mi><mo>&#8289;</mo></mrow>)(?=<m(?:[in]|sub|frac)\b)",  # ln 2
+                  r'\1<mspace width="0.167em"/>', page)
+    start = '<li><a href="text/ch001.xhtml" epub:type="bodymatter">Start of the text</a></li>'
+    return re.sub(r'(epub:type="landmarks".*?<ol>)', rf"\1{start}", page, flags=re.S) if name == "EPUB/nav.xhtml" else page
 
 
 def epub(chapters: list[Chapter], folder: Path) -> Path:
@@ -554,10 +573,18 @@ def epub(chapters: list[Chapter], folder: Path) -> Path:
     meta = {"title": [{"type": "main", "text": book["title"]}, {"type": "subtitle", "text": book["description"]}],
             "creator": [{"role": "author", "text": book["author"]}], "description": book["description"],
             "identifier": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, book['url'])}", "rights": book["licence"],
-            "lang": book["lang"], "toc-title": "Contents"}
+            "lang": book["lang"], "toc-title": "Contents", "subject": book["keywords"].split(),
+            "accessModes": ["textual", "visual"], "accessModeSufficient": ["textual"],
+            "accessibilityFeatures": ["alternativeText", "MathML", "readingOrder", "structuralNavigation", "tableOfContents"],
+            "accessibilitySummary": "Pictures have text alternatives; formulas are MathML."}
     options = ["--mathml", "--toc", "--toc-depth=3", "--split-level=2", f"--css={PRINT / 'epub.css'}",
                f"--epub-cover-image={folder / 'cover.png'}", f"--resource-path={folder}"]
-    pandoc(tree(blocks, metadata(meta)["c"]), "json", "epub3", *options, outputfile=str(target))
+    written = folder / "pandoc.epub"
+    pandoc(tree(blocks, metadata(meta)["c"]), "json", "epub3", *options, outputfile=str(written))
+    with zipfile.ZipFile(written) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            new.writestr(entry, mended(data.decode(), entry.filename) if entry.filename.endswith(".xhtml") else data)
     return target
 
 
