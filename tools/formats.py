@@ -395,8 +395,11 @@ def led_up(blocks: list[Node]) -> list[Node]:
         formula = block["t"] == "Para" and block["c"][0]["t"] == "Math" and block["c"][0]["c"][0]["t"] == "DisplayMath"
         return block["t"] in ("Para", "Header") and not formula
 
-    pairs = zip(blocks, [*blocks[1:], {"t": "Header"}])
-    return [n for this, next in pairs for n in ([this] if this["t"] != "Para" or is_text(next) else call("leading-up", [this]))]
+    marked: list[Node] = []
+    for this, next in zip(blocks, [*blocks[1:], {"t": "Header"}]):
+        function = f"leading-up({quoted(next['t'])})"
+        marked += [this] if this["t"] != "Para" or is_text(next) else call(function, [this])
+    return marked
 
 
 def typst_table(node: Node) -> list[Node]:
@@ -552,7 +555,7 @@ def mended(page: str, name: str) -> str:
 
 
 def epub(chapters: list[Chapter], folder: Path) -> Path:
-    """The book as EPUB: a file a chapter, formulas in MathML."""
+    """The book as EPUB: a file a chapter, formulas in MathML; its date, as pandoc has it, is SOURCE_DATE_EPOCH if that is set."""
     book, target = particulars(), folder / "nnlit.epub"
     cover = compile_typst(folder, "cover.typ", "\n#title-page\n", format="png", ppi=150)
     (folder / "cover.png").write_bytes(cover)

@@ -282,7 +282,7 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
     assert "`#let`" in source and re.search(r"#answer\[\s*Answer\s*\]\[", source) and "#mistake[" in source
-    assert re.search(r'#exercise\[\s*#leading-up\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
+    assert re.search(r'#exercise\[\s*#leading-up\("Div"\)\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
     assert '#formula("x")[$x$];\\(1)' in source
 
 
@@ -291,7 +291,7 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     ("$0 \\text{ if } d \\neq e \\text{; else } 1$", 'd eq.not e#upright("; else ")'),
     ("$$x \\tag{3.1}$$\n\nTwo add (equation 3.1).", "equation~#link(<eq-3.1>)[3.1])"),
     ("It is < 1e-7.", "1e\u20117"),
-    ("See:\n\n$$x$$\n\nEnd.", "#leading-up[\nSee:\n\n]\n"),
+    ("See:\n\n$$x$$\n\nEnd.", '#leading-up("Para")[\nSee:\n\n]\n'),
     ("| a | b |\n|---|---|\n| c | d |\n\nEnd.\n\nNo.", "\n\nEnd.\n\nNo."),
 ])
 def test_details_of_setting(tmp_path: Path, text: str, typst: str) -> None:
