@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
@@ -38,17 +39,19 @@ from _weave import anchor as term_anchor
 
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
-INK, FACE = "#1f2328", "DejaVu Sans"
+INK, FACES = "#1f2328", "'DejaVu Sans', Verdana, sans-serif"  # Verdana is as wide: an EPUB's pictures have no fonts inside
 ABOUT = "About this book"  # the home page, whose own title is the book's
 NUMBERED = re.compile(r"^\d+[a-z]?_")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
-REFERENCE = re.compile(r"\((\d+[a-z]?\.\d+)\)")
+REFERENCE = re.compile(r"(\(\d+[a-z]?\.\d+\)|(?<=equation\u00a0)\d+[a-z]?\.\d+)")
 FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_math and pandoc leave it
 OPERATOR = re.compile(r'(?<![(:])(?<!: )"([A-Za-z]\w*)"')  # \operatorname{diag}: to pandoc a mere word
-STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])')  # a word and a full stop: Typst would show the space
+STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])| (?=upright\("[.,;])')  # a word and a stop: Typst would show the space
 Node = dict[str, Any]  # of pandoc's tree: {"t": type, "c": contents}
-WORDS = ("Str", "Code", "Math")
-KINDS = ("definition", "check", "mistake", "exercise")  # of box, each with a function in book.typ
+UNSTYLED = [(re.compile(pattern, re.S), instead) for pattern, instead in (  # what HTML says by a style sheet that is not here
+    (r'<p class="sheet-title">.*?</p>|<caption>.*?</caption>', ""),  # as the heading above it
+    (r'<p class="sheet-head">(.*?)</p>', r"<h2>\1</h2>"), (r"<small>(.*?)</small>", r"(\1)"))]
+KINDS = ("lead", "definition", "check", "mistake", "exercise", "report")  # of Div, each with a function in book.typ
 LINE = 90  # characters of code across the page, in the size of tables
 ATTRIBUTES = {"Header": 1, "Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0}  # where [anchor, classes, settings] are
 
@@ -145,7 +148,7 @@ def markdown(nb: NotebookNode) -> str:
     parts = [f"# {front.get('title', '')}", f"::: lead\n{front.get('description', '')}\n:::"]
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            parts.append(TERM.sub(term, cell.source))
+            parts.append(re.sub(r"(\(equation) (?=\d)", "\\1\u00a0", TERM.sub(term, cell.source)))  # one word, for REFERENCE
         elif cell.cell_type == "code":
             parts += shown(cell)
     return "\n\n".join(parts) + "\n"
@@ -220,7 +223,9 @@ def pictures(page: str, name: str, folder: Path) -> list[Node]:
     """A cell's HTML as nodes: each <svg> a figure with a file, its colours settled for paper; other HTML as pandoc reads it."""
     page = re.sub(r'<svg class="narrow".*?</svg>', "", page, flags=re.S)  # the same once more, for a phone
     if "<svg" not in page:
-        return json.loads(pandoc(page, "html", "json"))["blocks"]
+        for pattern, instead in UNSTYLED:
+            page = pattern.sub(instead, page)
+        return [div("report", json.loads(pandoc(page, "html", "json"))["blocks"])]
     found: list[Node] = []
     anchor = re.search(r'<figure[^>]*\bid="([^"]+)"', page)
     caption = re.search(r"<figcaption[^>]*>(.*?)</figcaption>", page, re.S)
@@ -230,10 +235,12 @@ def pictures(page: str, name: str, folder: Path) -> list[Node]:
         if not box:
             raise BookError(f"{name}: an <svg> without viewBox")
         alt = re.search(r'aria-label="([^"]*)"', svg)
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{box[1]}" height="{box[2]}" {box[0]}'
-        body = re.sub(r"^<svg\b[^>]*>", f'{head} color="{INK}" font-family="{FACE}">', svg)
+        size = re.search(r"font-size: *([\d.]+px)", svg[: svg.index(">")])
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{box[1]}" height="{box[2]}" {box[0]} color="{INK}"'
+        head += f' font-size="{size[1]}"' if size else ""
+        body = re.sub(r"^<svg\b[^>]*>", f'{head} font-family="{FACES}">', svg)
         body = re.sub(r"var\(--[\w-]+,\s*([^()]*(?:\([^()]*\))?)\)", r"\1", body).replace("currentColor", INK)
-        body = re.sub(r"</?a\b[^>]*>", "", body).replace("system-ui, sans-serif", f"'{FACE}', sans-serif")
+        body = re.sub(r"</?a\b[^>]*>", "", body).replace("system-ui, sans-serif", FACES)
         body = re.sub(r"<path(?![^>]*\sd=)[^>]*/>", "", body)  # Matplotlib's empty contours: not valid
         (folder / file).write_text(body, encoding="utf-8")
         settings = [["alt", html.unescape(alt[1] if alt else "")], ["points", box[1]]]
@@ -289,15 +296,12 @@ def connect(chapters: list[Chapter], site: str) -> None:
         def change(node: Node, chapter: Chapter = chapter) -> list[Node] | None:
             if node["t"] == "Header":
                 return [node]
+            if node["t"] == "Str":
+                node["c"] = re.sub(r"(?<=\de)-(?=\d)", "\u2011", node["c"])  # no line ends in 1e-7
             if node["t"] == "Str" and REFERENCE.search(node["c"]):
-                pieces: list[Node] = []
-                for n, piece in enumerate(REFERENCE.split(node["c"])):
-                    if n % 2 == 0:
-                        pieces += [string(piece)] if piece else []
-                    else:
-                        words = [string(f"({piece})")]
-                        pieces += [{"t": "Link", "c": [["", [], []], words, [f"#eq-{piece}", ""]]}] if piece in tags else words
-                return pieces
+                pieces = [(string(piece), piece.strip("()")) for piece in REFERENCE.split(node["c"]) if piece]
+                return [{"t": "Link", "c": [["", [], []], [piece], [f"#eq-{tag}", ""]]} if tag in tags else piece
+                        for piece, tag in pieces]
             if node["t"] == "Link":
                 url = urlsplit(node["c"][2][0])
                 if not url.scheme and not url.netloc:
@@ -320,6 +324,7 @@ def tidy(tex: str) -> tuple[str, str]:
     """A formula as pandoc understands it, and its number. Reasons stand off from what they explain."""
     tag = TAG.search(tex)
     tex = re.sub(r"\\[bB]ig+(l|r)\b", lambda m: {"l": r"\left", "r": r"\right"}[m[1]], TAG.sub("", tex))
+    tex = re.sub(r"(?<![\\t])\|([^|]+)(?<!\\)\|", r"\\left|\1\\right|", tex)  # |x|, to Typst two relations
     tex = tex.replace("&&", r"&\quad&").replace(r"\;", r"\:")  # pandoc makes \; no space in Typst
     return tex.strip(), tag[1] if tag else ""
 
@@ -368,35 +373,53 @@ def typst_figure(node: Node) -> list[Node] | None:
     return [{"t": "Plain", "c": [raw("typst", call), *rewrite(inlines(caption), for_typst), raw("typst", f"]{label(anchor)}")]}]
 
 
+def call(function: str, *contents: list[Node], anchor: str = "") -> list[Node]:
+    """A Typst function called with these contents."""
+    texts = [f"#{function}[", *["]["] * (len(contents) - 1), "]" + label(anchor)]
+    marks = [raw("typst", text, block=True) for text in texts]
+    return [marks[0], *(node for content, mark in zip(contents, marks[1:]) for node in (*content, mark))]
+
+
 def typst_div(node: Node) -> list[Node] | None:
-    """A chapter's lead, an answer or a box of one of the four kinds; pandoc itself writes the others."""
+    """A chapter's lead, an answer, a box of one of the four kinds or what a cell shows; pandoc itself writes the others."""
     (anchor, classes, _), blocks = node["c"]
+    if "answer" in classes:
+        title = [{"t": "Plain", "c": inlines(blocks[:1])}]
+        return call("answer", rewrite(title, for_typst), rewrite(led_up(blocks[1:]), for_typst), anchor=anchor)
     kind = next((c for c in classes if c in KINDS), "")
-    if "lead" in classes:
-        opening = [raw("typst", "#lead[")]
-    elif "answer" in classes:
-        title, blocks = inlines(blocks[:1]), blocks[1:]
-        opening = [raw("typst", "#answer(["), *rewrite(title, for_typst), raw("typst", "])[")]
-    elif kind:
-        opening = [raw("typst", f"#{kind}[")]
-    else:
-        return None
-    return [{"t": "Plain", "c": opening}, *rewrite(blocks, for_typst), raw("typst", "]" + label(anchor), block=True)]
+    return call(kind, rewrite(led_up(blocks), for_typst), anchor=anchor) if kind else None
+
+
+def led_up(blocks: list[Node]) -> list[Node]:
+    """These blocks, a paragraph marked that leads up to a listing, a formula, a table or whatever else is no text."""
+    def is_text(block: Node) -> bool:
+        formula = block["t"] == "Para" and block["c"][0]["t"] == "Math" and block["c"][0]["c"][0]["t"] == "DisplayMath"
+        return block["t"] in ("Para", "Header") and not formula
+
+    marked: list[Node] = []
+    for this, next in zip(blocks, [*blocks[1:], {"t": "Header"}]):
+        function = f"leading-up({quoted(next['t'])})"
+        marked += [this] if this["t"] != "Para" or is_text(next) else call(function, [this])
+    return marked
 
 
 def typst_table(node: Node) -> list[Node]:
     """A table; in one wider than the page each column has room for its longest word, and of the rest what its text needs."""
     _, _, columns, (_, head), bodies, _ = node["c"]
-    lengths, longest = [1.0] * len(columns), [1.0] * len(columns)
-    for _, cells in [*head, *(row for _, _, _, rows in bodies for row in rows)]:
-        for k, cell in enumerate(cells[: len(columns)]):  # in characters of code; those of text are narrower
-            texts = [(n["c"][1], 1.0) if n["t"] in ("Code", "Math") else (n["c"], 0.85) for n in nodes(cell) if n["t"] in WORDS]
-            lengths[k] = max(lengths[k], sum(weight * (len(text) + 1) for text, weight in texts))
+    lengths, longest, held = [1.0] * len(columns), [1.0] * len(columns), [0] * len(columns)
+    for row in [*head, *(row for _, _, _, rows in bodies for row in rows)]:
+        free = [k for k, rows in enumerate(held) if rows == 0]  # not taken by a cell of a row above
+        held = [max(0, rows - 1) for rows in held]
+        for k, (_, _, rows, _, content) in zip(free, row[1]):
+            held[k] = rows - 1
+            for_one = {"Code": 1.0, "Math": 0.4, "Str": 1.0 if row in head else 0.85}  # in characters of code
+            texts = [(n["c"] if n["t"] == "Str" else n["c"][1], for_one[n["t"]]) for n in nodes(content) if n["t"] in for_one]
+            lengths[k] = max(lengths[k], sum(weight * (len(text) + 1) for text, weight in texts) / rows)
             longest[k] = max([longest[k], *(weight * len(word) for text, weight in texts for word in text.split())])
-    room = LINE - 2 * len(columns)
+    room = LINE - 3 * len(columns)
     if sum(lengths) > room > sum(longest):
         wants = [length - least for length, least in zip(lengths, longest)]
-        widths = [least + (room - sum(longest)) * want / sum(wants) + 2 for least, want in zip(longest, wants)]
+        widths = [least + (room - sum(longest)) * want / sum(wants) + 3 for least, want in zip(longest, wants)]
         columns = [[align, {"t": "ColWidth", "c": width / LINE}] for (align, _), width in zip(columns, widths)]
     for block in nodes(head):
         if block["t"] in ("Plain", "Para"):
@@ -406,7 +429,8 @@ def typst_table(node: Node) -> list[Node]:
 
 def for_typst(node: Node) -> list[Node] | None:
     """What is more than pandoc's own Typst: calls of the functions in book.typ."""
-    writers = {"Math": typst_math, "CodeBlock": typst_code, "Figure": typst_figure, "Div": typst_div, "Table": typst_table}
+    writers = {"Math": typst_math, "CodeBlock": typst_code, "Figure": typst_figure, "Div": typst_div, "Table": typst_table,
+               "Header": typst_heading}
     return writers[node["t"]](node) if node["t"] in writers else None
 
 
@@ -416,10 +440,11 @@ def inlines(blocks: list[Node]) -> list[Node]:
     return [i for b in inner for i in (b["c"][2] if b["t"] == "Header" else b["c"])]
 
 
-def heading(level: int, kind: str, words: list[Node], anchor: str, number: str = "") -> Node:
-    """A Typst heading that says what it is, for book.typ to set accordingly."""
-    lead = f"#heading(level: {level}, supplement: [{kind}])[" + (f"#number({quoted(number)})" if number else "")
-    return {"t": "Para", "c": [raw("typst", lead), *words, raw("typst", f"]{label(anchor)}")]}
+def typst_heading(node: Node) -> list[Node]:
+    """A heading that says what it is, a part, chapter, section or subsection, for book.typ to set accordingly."""
+    level, (anchor, (kind,), number), words = node["c"]
+    lead = f"#heading(level: {level}, supplement: [{kind}])[" + "".join(f"#number({quoted(n)})" for _, n in number)
+    return [{"t": "Para", "c": [raw("typst", lead), *rewrite(words, for_typst), raw("typst", f"]{label(anchor)}")]}]
 
 
 def typst_source(chapters: list[Chapter]) -> str:
@@ -429,19 +454,17 @@ def typst_source(chapters: list[Chapter]) -> str:
     for chapter in chapters:
         if chapter.part != part:
             part = chapter.part
-            blocks.append(heading(1, "part", [string(part)], ""))
-        top = 2 if part else 1
-
-        def level(node: Node, top: int = top, chapter: Chapter = chapter) -> list[Node] | None:
-            if node["t"] != "Header":
-                return for_typst(node)
-            depth, (anchor, _, _), words = node["c"]
-            kind = ("chapter", "section", "subsection")[min(depth, 3) - 1]
-            return [heading(depth + top - 1, kind, rewrite(words, for_typst), anchor, chapter.number if depth == 1 else "")]
-
-        blocks += rewrite(chapter.blocks, level)
+            blocks.append({"t": "Header", "c": [1, ["", ["part"], []], [string(part)]]})
+        for node in nodes(chapter.blocks):
+            if node["t"] == "Header":
+                depth, (anchor, _, _), words = node["c"]
+                kind = ("chapter", "section", "subsection")[min(depth, 3) - 1]
+                number = [["number", chapter.number]] if chapter.number and depth == 1 else []
+                node["c"] = [depth + bool(part), [anchor, [kind], number], words]
+        blocks += chapter.blocks if chapter.number else call("look-up", chapter.blocks)
+    blocks = rewrite(led_up(blocks), for_typst)
     text = pandoc(tree(blocks), "json", "typst", "--wrap=preserve")
-    return FORMULA.sub(lambda m: STOP.sub(r"\1", OPERATOR.sub(r'op("\1")', m[0])), text)
+    return FORMULA.sub(lambda m: STOP.sub(lambda space: space[1] or "#", OPERATOR.sub(r'op("\1")', m[0])), text)
 
 
 def tree(blocks: list[Node], meta: Node | None = None) -> str:
@@ -465,7 +488,7 @@ def particulars() -> dict[str, str]:
     site, cfg = book["website"], settings["DEFAULT"]
     return {"title": site["title"], "description": site["description"], "author": cfg["author"], "version": cfg["version"],
             "url": site["site-url"], "lang": book["format"]["html"].get("lang", "en"), "keywords": cfg["keywords"],
-            "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}
+            "repository": site["repo-url"], "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}
 
 
 def compile_typst(folder: Path, name: str, text: str, **options: Any) -> Any:
@@ -511,11 +534,29 @@ def for_epub(node: Node) -> list[Node] | None:
         c[0][2] = [pair for pair in c[0][2] if pair[0] != "points"]
     if kind == "CodeBlock":
         c[0][1] = [name for name in c[0][1] if name != "printing"]
+        columns = max(map(len, c[1].splitlines()), default=0)
+        if "output" in c[0][1] and columns > 40:  # on a narrow screen smaller, so that columns stay columns
+            c[0][2] = [["style", f"font-size: clamp(0.45em, {150 / columns:.2f}vw, 0.65em)"]]
     return None
 
 
+def mended(page: str, name: str) -> str:
+    """A page of pandoc's, titled as its first heading; a line of code that wraps goes on to the right of where it begins."""
+    def line(m: re.Match[str]) -> str:
+        hanging = len(m[2]) + 4
+        return m[1] + (f' style="padding-left: {hanging}ch; text-indent: -{hanging}ch">' if m[2] else ">") + m[2]
+
+    if title := re.search(r"<h[12]\b[^>]*>(.*?)</h", page, re.S):
+        page = re.sub(r"<title>.*?</title>", lambda _: f"<title>{re.sub('<[^>]*>', '', title[1])}</title>", page, count=1)
+    page = re.sub(r'(<span id="cb[\d-]+")><a href="#cb[^>]*></a>( *)', line, page)
+    page = re.sub(r"(?<!<msup>)(<mrow><mi[^>]*>\w+</mi><mo>&#8289;</mo></mrow>)(?=<m(?:[in]|sub|frac)\b)",  # ln 2
+                  r'\1<mspace width="0.167em"/>', page)
+    start = '<li><a href="text/ch001.xhtml" epub:type="bodymatter">Start of the text</a></li>'
+    return re.sub(r'(epub:type="landmarks".*?<ol>)', rf"\1{start}", page, flags=re.S) if name == "EPUB/nav.xhtml" else page
+
+
 def epub(chapters: list[Chapter], folder: Path) -> Path:
-    """The book as EPUB: a file a chapter, formulas in MathML."""
+    """The book as EPUB: a file a chapter, formulas in MathML; its date, as pandoc has it, is SOURCE_DATE_EPOCH if that is set."""
     book, target = particulars(), folder / "nnlit.epub"
     cover = compile_typst(folder, "cover.typ", "\n#title-page\n", format="png", ppi=150)
     (folder / "cover.png").write_bytes(cover)
@@ -536,10 +577,18 @@ def epub(chapters: list[Chapter], folder: Path) -> Path:
     meta = {"title": [{"type": "main", "text": book["title"]}, {"type": "subtitle", "text": book["description"]}],
             "creator": [{"role": "author", "text": book["author"]}], "description": book["description"],
             "identifier": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, book['url'])}", "rights": book["licence"],
-            "lang": book["lang"], "toc-title": "Contents"}
+            "lang": book["lang"], "toc-title": "Contents", "subject": book["keywords"].split(),
+            "accessModes": ["textual", "visual"], "accessModeSufficient": ["textual"],
+            "accessibilityFeatures": ["alternativeText", "MathML", "readingOrder", "structuralNavigation", "tableOfContents"],
+            "accessibilitySummary": "Pictures have text alternatives; formulas are MathML."}
     options = ["--mathml", "--toc", "--toc-depth=3", "--split-level=2", f"--css={PRINT / 'epub.css'}",
                f"--epub-cover-image={folder / 'cover.png'}", f"--resource-path={folder}"]
-    pandoc(tree(blocks, metadata(meta)["c"]), "json", "epub3", *options, outputfile=str(target))
+    written = folder / "pandoc.epub"
+    pandoc(tree(blocks, metadata(meta)["c"]), "json", "epub3", *options, outputfile=str(written))
+    with zipfile.ZipFile(written) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            new.writestr(entry, mended(data.decode(), entry.filename) if entry.filename.endswith(".xhtml") else data)
     return target
 
 

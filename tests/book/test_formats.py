@@ -108,6 +108,17 @@ def test_pdf_links_stay_in_the_book_or_name_another_site(pdf: PdfReader) -> None
     assert inner > len(titles()) and outer
 
 
+def test_pdf_names_the_page_that_a_list_leads_to(pdf: PdfReader) -> None:
+    entries = [e for part in pdf.outline if isinstance(part, list) for e in part if not isinstance(e, list)]
+    start = {e.title: pdf.get_destination_page_number(e) for e in entries}
+    text = "".join(page.extract_text() for page in pdf.pages[start["Exercises"] : start["Index of names and terms"]])
+    listed = [(title, number) for title, number in start.items() if title[0].isdigit()]
+    for title, number in listed:
+        name = title.lstrip("0123456789 ")
+        assert f"{squeezed(name)}→{number + 1}" in squeezed(text), title
+    assert len(listed) > 10
+
+
 def test_pdf_says_what_it_is(pdf: PdfReader) -> None:
     about = formats.particulars()
     assert about["title"] in pdf.metadata.title and pdf.metadata.author == about["author"]
@@ -129,6 +140,16 @@ def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
         wanted.append(squeezed(chapter.number + title))
         part = chapter.part
     assert entries == wanted
+
+
+def test_epub_pages_have_titles_and_the_text_a_start(epub: dict[str, bytes]) -> None:
+    ns = {"x": "http://www.w3.org/1999/xhtml", "epub": "{http://www.idpf.org/2007/ops}type"}
+    pages = trees(epub)
+    for name, tree in pages.items():
+        first = next((e for e in tree.iter() if e.tag in (f"{{{ns['x']}}}h1", f"{{{ns['x']}}}h2")), None)
+        assert first is None or tree.find(".//x:title", ns).text == "".join(first.itertext()), name
+    start = [a.get("href") for a in pages["EPUB/nav.xhtml"].iter() if a.get(ns["epub"]) == "bodymatter"]
+    assert [formats.ABOUT] == [pages[f"EPUB/{href}"].find(".//x:h1", ns).text for href in start]
 
 
 def test_epub_links_and_pictures_resolve(epub: dict[str, bytes]) -> None:
@@ -220,6 +241,23 @@ def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
     assert '#label("words-code-cell")' in source and "#link(<words-code-cell>)[cell]" in source
 
 
+def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_path: Path) -> None:
+    svg = '<svg style="width: 9em; font-size: 15px" viewBox="0 0 9 9" aria-label="A map."><text font-size="2em">A</text></svg>'
+    sheet = ('<p class="sheet-title">T</p><p class="sheet-head">Rules</p>'
+             "<table><caption>C</caption><tr><td>b <small>x</small></td></tr></table>")
+    outputs = [nbformat.v4.new_output("display_data", {"text/html": page}) for page in (svg, sheet)]
+    path = book(tmp_path, "Words.")
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.append(nbformat.v4.new_code_cell("x", outputs=outputs))
+    nbformat.write(nb, path)
+    made = formats.Chapter(path, "words", "3", "I")
+    formats.read(made, tmp_path)
+    source = formats.typst_source([made])
+    assert re.search(r"#report\[\s*#heading\(level: 3, supplement: \[section\]\)\[Rules\]", source) and "b (x)" in source
+    assert not re.search(r"\[[TC]\]|caption", source)
+    assert 'font-size="15px"' in (tmp_path / "words-1-0.svg").read_text()
+
+
 def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(chapters: list[formats.Chapter]) -> str:
         return "#no-such-function()"
@@ -243,6 +281,34 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     source = formats.typst_source([chapter(tmp_path, text)])
     assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
-    assert "`#let`" in source and "#answer([Answer])[" in source and "#mistake[" in source
-    assert re.search(r'#exercise\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
+    assert "`#let`" in source and re.search(r"#answer\[\s*Answer\s*\]\[", source) and "#mistake[" in source
+    assert re.search(r'#exercise\[\s*#leading-up\("Div"\)\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
     assert '#formula("x")[$x$];\\(1)' in source
+
+
+@pytest.mark.parametrize("text, typst", [
+    ("$a\\,|x - y|$", "$a thin lr(|x - y|)$"),
+    ("$0 \\text{ if } d \\neq e \\text{; else } 1$", 'd eq.not e#upright("; else ")'),
+    ("$$x \\tag{3.1}$$\n\nTwo add (equation 3.1).", "equation~#link(<eq-3.1>)[3.1])"),
+    ("It is < 1e-7.", "1e\u20117"),
+    ("See:\n\n$$x$$\n\nEnd.", '#leading-up("Para")[\nSee:\n\n]\n'),
+    ("| a | b |\n|---|---|\n| c | d |\n\nEnd.\n\nNo.", "\n\nEnd.\n\nNo."),
+])
+def test_details_of_setting(tmp_path: Path, text: str, typst: str) -> None:
+    assert typst in formats.typst_source([chapter(tmp_path, text)])
+
+
+def test_columns_are_as_wide_as_what_they_show() -> None:
+    def cell(text: str, rows: int = 1) -> formats.Node:
+        return [["", [], []], {"t": "AlignDefault"}, rows, 1, [{"t": "Plain", "c": [formats.string(text)]}]]
+
+    def row(*cells: formats.Node) -> formats.Node:
+        return [["", [], []], list(cells)]
+
+    long = "word " * 40
+    rows = [row(cell(long, rows=3), cell("a")), row(cell(long)), row(cell(long))]
+    columns = [[{"t": "AlignDefault"}, {"t": "ColWidthDefault"}]] * 2
+    none = [["", [], []], []]
+    table = {"t": "Table", "c": [["", [], []], [None, []], columns, none, [[["", [], []], 0, [], rows]], none]}
+    first, second = (width["c"] for _, width in formats.typst_table(table)[0]["c"][2])
+    assert first < second and first + second == pytest.approx(1)
