@@ -101,7 +101,8 @@ def lean_icons(site: Path) -> None:
         glyphs = {int(code, 16) for code in re.findall(r'content:\s*"\\(f[0-9a-f]{3})"', others)}
         css = sheet.read_text(encoding="utf-8")
         glyphs |= {int(code, 16) for name, code in ICON.findall(css) if name in names}
-        css = ICON.sub(lambda m, names=names: m[0] if m[1] in names else "", css)
+        for rule in [m[0] for m in ICON.finditer(css) if m[1] not in names]:
+            css = css.replace(rule, "")
         sheet.write_text(re.sub(r'url\([^)]*\.woff2[^)]*\) format\("woff2"\),', "", css), encoding="utf-8")
         for old in sheet.parent.rglob("bootstrap-icons.woff2"):
             old.unlink()
