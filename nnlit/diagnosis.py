@@ -786,7 +786,8 @@ def _ask_results(grad: Array, results: list[Result]) -> Iterator[str]:
         if r.verdict == "kink":
             yield f"{r.name}: some entries lie on a kink, where any gradient would pass"
         if r.verdict == "right" and r.zero:
-            yield f"the true gradient of {r.name} is zero here, up to rounding: any factor or sign passes"
+            yield (f"the true gradient of {r.name} is zero here, up to rounding: "
+                   "any factor or sign passes")
 
 # %% ../nbs/08_diagnosis.ipynb #parts
 def _blame_the_part(

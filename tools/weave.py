@@ -147,7 +147,11 @@ class Weaver:
         """Under the title: how long it takes, what it builds on, and where else the chapter is to be had."""
         first = []
         if chapter.path.stem == "index":
-            first.append(f"The whole book takes about {round(sum(c.minutes for c in self.book.chapters) / 60)} hours to read")
+            hours = round(sum(c.minutes for c in self.book.chapters) / 60)
+            start = next((c for c in self.book.chapters if c.path.stem[0].isdigit()), chapter)
+            first.append(f"The whole book takes about {hours} hours to read. Begin with "
+                         f'<a href="{start.page}">{start.short}</a>, or take it along as '
+                         '<a href="nnlit.pdf" download>PDF</a> or <a href="nnlit.epub" download>EPUB</a>')
         elif chapter.minutes:
             hours = round(chapter.minutes / 60)
             time = f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes"
@@ -159,8 +163,6 @@ class Weaver:
         if chapter.path.stem in self.modules:
             places.append(f'<a href="{self.repository.file(self.modules[chapter.path.stem])}">view the module</a>')
         places.append(f'<a href="{self.repository.colab(chapter.path)}">open in Colab</a>')
-        if chapter.path.stem == "index":
-            places += ['<a href="nnlit.pdf" download>the book as PDF</a>', '<a href="nnlit.epub" download>as EPUB</a>']
         lines = [", ".join(first) + "."] if first else []
         facts = "".join(f"<p>{line}</p>" for line in [*lines, " · ".join(places)])
         head = page.find('id="title-block-header"')
