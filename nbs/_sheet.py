@@ -44,7 +44,7 @@ LAYERS = [
                                   "dx = y * (grad - (grad * y).sum(axis=1, keepdims=True))"]),
     Row("Cross-entropy, on probabilities", CrossEntropyLoss, "p, t", ["L = -(t * np.log(p)).sum() / N", "dp = -t / p / N"], "p"),
     Row("Softmax and cross-entropy, on logits", SoftmaxCrossEntropyLoss, "p, t",
-        ["z = x - x.max(axis=1, keepdims=True)", "L = (np.log(np.exp(z).sum(axis=1)) - (t * z).sum(axis=1)).mean()",
+        ["z = x - x.max(axis=1, keepdims=True)", "Z = np.exp(z).sum(axis=1)", "L = (np.log(Z) - (t * z).sum(axis=1)).mean()",
          "p = softmax(x)", "dx = (p - t) / N"]),
     Row("Mean squared error", MSELoss, "x - t", ["L = ((x - t) ** 2).mean()", "dx = 2 * (x - t) / (N * K)"]),
 ]

@@ -20,7 +20,7 @@ from conftest import ROOT
 
 PAGES = ["index.html", *sorted(re.sub(r"^\d+[a-z]?_", "", p.stem) + ".html" for p in (ROOT / "nbs").glob("[0-9]*.ipynb"))]
 FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
-LEFTOVERS = re.compile(r"@fig-|@eq-|@sec-|@tbl-|\{#|:::|\$\$|\\\(|\\\[|#\|")
+LEFTOVERS = re.compile(r"\$\\|@fig-|@eq-|@sec-|@tbl-|\{#|:::|\$\$|\\\(|\\\[|#\|")
 
 
 def soup(site: Path, page: str) -> BeautifulSoup:
