@@ -69,13 +69,17 @@ def show(fig: Figure, name: str, alt: str, caption: str = "", interactive: str =
     """The figure as a picture of the page; `name` is its anchor (fig-name), `alt` says what is to be seen.
 
     interactive, data: see Picture; without JavaScript the figure is as it is without them.
-    parts: which boxes (left, top, right, bottom) of a canvas a narrow screen shows one below the other; plots side by side are
-    its parts without being named.
+    parts: which boxes (left, top, right, bottom) of a canvas a narrow screen shows one below the other, maybe overlapping; plots
+    side by side are its parts without being named.
     """
     content, width, height = drawn(fig, name)
     least = 0.62 * width / 12  # on a narrow screen a figure scrolls rather than shrink past reading
     style = f"width: {width / 12:.1f}em; max-width: max(100%, {least:.1f}em); min-width: {least:.1f}em"
-    narrow = stacked([drawn(fig, f"{name}-{k}", box) for k, box in enumerate(alone(fig, parts))], alt)
+    if len(fig.axes) == 1 and fig.axes[0].axison and fig.get_figwidth() > 5:  # one wide plot: once more, narrower
+        fig.set_figwidth(4.3)
+        narrow = stacked([drawn(fig, f"{name}-0")], alt)
+    else:
+        narrow = stacked([drawn(fig, f"{name}-{k}", box) for k, box in enumerate(alone(fig, parts))], alt)
     return Picture(name, framed(content, width, height, style, alt), alt, caption, interactive, data, narrow)
 
 
@@ -126,7 +130,8 @@ def alone(fig: Figure, parts: Sequence[tuple[float, float, float, float]]) -> It
             extent = Bbox.union([artist.get_window_extent() for artist in group])
             yield extent.transformed(fig.dpi_scale_trans.inverted()).padded(0.05)
         else:
-            group[0].tick_params(labelleft=True)  # its own numbers, if it shared its neighbour's
+            group[0].tick_params(labelleft=True)  # its own numbers and name, if it shared its neighbour's
+            group[0].set_ylabel(group[0].get_ylabel() or fig.axes[0].get_ylabel())
             yield "tight"
 
 

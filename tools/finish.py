@@ -40,7 +40,7 @@ MENDED = [
 # Whatever scrolls sideways can be reached and scrolled by keyboard; what does not scroll is no stop on the way
 SCROLLERS = """<script>
 (() => {
-  const mark = () => document.querySelectorAll("main pre, .formula, figure.picture, main table").forEach(box => {
+  const mark = () => document.querySelectorAll("main pre, .formula, figure.picture, main table, .sheet-scroll").forEach(box => {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
   });
   addEventListener("load", mark);

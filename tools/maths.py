@@ -42,6 +42,7 @@ class Typesetter:
         formula = self.formula(tex)
         if "&&" in tex and (rows := ALIGNED.search(tex)):
             steps = "".join(map(self.step, ROW.split(rows[1])))
+            formula = self.formula(ROW.sub(lambda _: "\\\\[0.4em]\n", tex))
             formula = f'<span class="wide">{formula}</span><span class="narrow">{steps}</span>'
         return f'<span class="math-display">{formula}{f"""<span class="number">({number[1]})</span>""" if number else ""}</span>'
 

@@ -146,12 +146,13 @@ class Weaver:
     def facts(self, chapter: Chapter, page: str) -> str:
         """Under the title: how long it takes, what it builds on, and where else the chapter is to be had."""
         first = []
+        start = ""
         if chapter.path.stem == "index":
             hours = round(sum(c.minutes for c in self.book.chapters) / 60)
-            start = next((c for c in self.book.chapters if c.path.stem[0].isdigit()), chapter)
-            first.append(f"The whole book takes about {hours} hours to read. Begin with "
-                         f'<a href="{start.page}">{start.short}</a>, or take it along as '
-                         '<a href="nnlit.pdf" download>PDF</a> or <a href="nnlit.epub" download>EPUB</a>')
+            first.append(f"The whole book takes about {hours} hours to read")
+            one = next((c for c in self.book.chapters if c.path.stem[0].isdigit()), chapter)
+            start = (f'<p class="start"><a class="begin" href="{one.page}">Begin with {one.short}</a> '
+                     '<a href="nnlit.pdf" download>PDF</a> <a href="nnlit.epub" download>EPUB</a></p>')
         elif chapter.minutes:
             hours = round(chapter.minutes / 60)
             time = f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes"
@@ -169,7 +170,7 @@ class Weaver:
         end = page.find("</header>", head)
         if head < 0 or end < 0:
             raise WeaveError(f"{chapter.page} has no title block")
-        return f'{page[:end]}<div class="page-facts">{facts}</div>{page[end:]}'
+        return f'{page[:end]}<div class="page-facts">{start}{facts}</div>{page[end:]}'
 
     def terms(self, page: str) -> str:
         """The page with an anchor at each term it defines."""

@@ -176,7 +176,7 @@ def test_notebook_module_and_colab(site: Path, notebook: Path) -> None:
         assert "view the module" not in links
     pages = [str(a["href"]) for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
     if notebook.stem == "index":
-        assert links["Modules"] == pages[1] and {links["PDF"], links["EPUB"]} == {"nnlit.pdf", "nnlit.epub"}
+        assert links["Begin with Modules"] == pages[1] and {links["PDF"], links["EPUB"]} == {"nnlit.pdf", "nnlit.epub"}
         return
     earlier = pages[:pages.index(page_of(notebook))]
     assert all(href in earlier for href in links.values() if href.endswith(".html"))
