@@ -1,6 +1,7 @@
 """The book's tests use the book's own tools, and build the site once."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["index.html", *sorted(re.sub(r"^\d+[a-z]?_", "", p.stem) + ".html" for p in (ROOT / "nbs").glob("[0-9]*.ipynb"))]
 sys.path.insert(0, str(ROOT / "tools"))
 
 

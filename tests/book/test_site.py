@@ -1,25 +1,18 @@
-"""Every page of the built site: links, leftovers, alternatives for pictures, validity; in a browser: no other host, no error."""
+"""Every page of the built site: links, leftovers, alternatives for pictures, validity."""
 
 import functools
-import gzip
-import http.server
 import os
 import re
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import html5lib
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT
+from conftest import PAGES
 
-PAGES = ["index.html", *sorted(re.sub(r"^\d+[a-z]?_", "", p.stem) + ".html" for p in (ROOT / "nbs").glob("[0-9]*.ipynb"))]
-FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
 LEFTOVERS = re.compile(r"\$\\|@fig-|@eq-|@sec-|@tbl-|\{#|:::|\$\$|\\\(|\\\[|#\|")
 
 
@@ -79,105 +72,3 @@ def test_html_is_valid(site: Path) -> None:
     command = ["java", "-jar", jar, "--errors-only", "--filterpattern", ".*CSS:.*", *(str(site / p) for p in PAGES)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert not result.stderr, result.stderr[:4000]
-
-
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        yield p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
-
-
-def weight(site: Path, address: str, page: str, loaded: list[str]) -> int:
-    """The bytes of a page and all that it loads, text compressed as servers do, without the figures."""
-    total = len(gzip.compress(FIGURE.sub("", (site / page).read_text(encoding="utf-8")).encode()))
-    for name in {urlsplit(url).path.lstrip("/") for url in loaded if url.startswith(address)}:
-        data = (site / name).read_bytes()
-        total += len(gzip.compress(data)) if name.endswith((".css", ".js", ".json", ".svg")) else len(data)
-    return total
-
-
-@pytest.mark.parametrize("width, scheme, whole", [
-    (1300, "light", True), (390, "dark", True), (1300, "dark", False), (390, "light", False)])
-def test_pages_in_a_browser(site: Path, address: str, browser: Any, width: int, scheme: str, whole: bool) -> None:
-    """No other host, no error, no sideways scroll, nothing that axe minds, light enough; with every answer open."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    faults: list[str] = []
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    tab = context.new_page()
-    tab.on("request", lambda r: None if r.url.startswith((address, "data:")) else faults.append(f"asks {r.url}"))
-    tab.on("console", lambda m: faults.append(f"console: {m.text}") if m.type == "error" else None)
-    tab.on("pageerror", lambda e: faults.append(f"script error: {e}"))
-    tab.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-    rules = {} if whole else {"runOnly": ["color-contrast"]}  # the rest does not depend on the scheme
-    for page in PAGES:
-        tab.goto(f"{address}/{page}", wait_until="load")
-        heavy = weight(site, address, page, tab.evaluate("performance.getEntriesByType('resource').map(r => r.name)"))
-        if heavy > 600_000:
-            faults.append(f"{page} loads {heavy} bytes without its figures")
-        tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        scroll = tab.evaluate("document.documentElement.scrollWidth")
-        if scroll > width:
-            faults.append(f"{page} scrolls sideways at {width} px: {scroll}")
-        for v in Axe().run(tab, options=rules).response["violations"]:
-            faults.append(f"{page} {width} {scheme}: {v['id']}: {v['nodes'][0]['html'][:120]}")
-    context.close()
-    assert not faults, "\n".join(faults)
-
-
-def test_light_and_dark_at_a_click(address: str, browser: Any) -> None:
-    tab = browser.new_page(color_scheme="light")
-    tab.goto(f"{address}/softmax.html", wait_until="load")
-
-    def paper() -> int:
-        tab.wait_for_timeout(150)
-        return sum(map(int, re.findall(r"\d+", tab.evaluate("getComputedStyle(document.body).backgroundColor"))[:3]))
-
-    shades = [paper()]
-    for _ in range(2):
-        tab.locator(".quarto-color-scheme-toggle").first.click()
-        shades.append(paper())
-    assert shades[0] == shades[2] > 600 and shades[1] < 150, shades
-
-
-def test_every_chapter_can_be_reached_on_a_phone(address: str, browser: Any) -> None:
-    tab = browser.new_page(viewport={"width": 390, "height": 664})
-    tab.goto(f"{address}/softmax.html", wait_until="load")
-    tab.locator(".quarto-btn-toggle").first.click()
-    tab.wait_for_timeout(300)
-    links = tab.locator("#quarto-sidebar a[href]")
-    for link in (links.first, links.last):
-        link.scroll_into_view_if_needed()
-        place = link.bounding_box()
-        assert 0 <= place["y"] and place["y"] + place["height"] <= 664, link.inner_text()
-    tab.locator("main .sections summary").click(force=True)
-    assert tab.locator("main .sections a").count() == tab.locator("#TOC a").count() > 5
-
-
-def test_search_finds_definitions_also_from_a_file(site: Path, address: str, browser: Any) -> None:
-    for start in (address, site.as_uri()):
-        tab = browser.new_page(viewport={"width": 1300, "height": 900})
-        tab.goto(f"{start}/index.html", wait_until="load")
-        for query, page, words in [("softmax_jacobian", "softmax.html#jacobian-export", "function"),
-                                   ("relative error", "gradcheck.html#term-", "term"), ("dead ReLU", "", "")]:
-            tab.locator(".smalldocs-search input").first.fill(query)
-            tab.wait_for_selector(".search-result")
-            tab.wait_for_timeout(200)
-            first = tab.locator(".search-result").first
-            assert page in (first.get_attribute("href") or "") and words in first.inner_text(), (start, query, first.inner_text())
-        tab.close()
