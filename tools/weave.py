@@ -156,7 +156,8 @@ class Weaver:
         elif chapter.minutes:
             hours = round(chapter.minutes / 60)
             time = f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes"
-            first.append(time + (" without the exercises" if 'class="exercise"' in chapter.prose else ""))
+            more = " without the exercises" if "\n## Exercises" in chapter.prose else " to read, longer to answer"
+            first.append(time + (more if 'class="exercise"' in chapter.prose else ""))
         if needed := self.book.prerequisites(chapter):
             links = [f'<a href="{c.page}">{c.short}</a>' for c in needed]
             first.append("builds on " + (", ".join(links[:-1]) + " and " if links[1:] else "") + links[-1])
