@@ -68,7 +68,8 @@ def typeset(page: str, katex: Typesetter, name: str) -> str:
             if kind == "display":
                 return katex.display(tex) + mark
             formula = f'<span class="math-inline">{katex(tex, False)}</span>'
-            return f'<span class="unbroken">{formula}{mark}</span>' if mark else formula
+            short = len(tex) <= 30  # a long one must be able to break on a phone
+            return f'<span class="unbroken">{formula}{mark}</span>' if mark and short else formula + mark
         except Exception as e:
             raise SystemExit(f"finish: {name}: KaTeX cannot set {tex!r}: {e}") from None
     return MATH.sub(one, page)
