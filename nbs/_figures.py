@@ -103,9 +103,9 @@ def drawn(fig: Figure, name: str, box: Any = "tight") -> tuple[str, float, float
     return re.sub(r"\n\s*\n", "\n", content.strip("\n")), float(size[1]), float(size[2])
 
 
-def framed(content: str, width: float, height: float, style: str, alt: str) -> str:
-    """An SVG of this size in points around the content."""
-    return (f'<svg role="img" aria-label="{html.escape(alt)}" style="{style}" viewBox="0 0 {width:.3f} {height:.3f}" '
+def framed(content: str, width: float, height: float, style: str, alt: str, role: str = "img") -> str:
+    """An SVG of this size in points around the content; role: 'group' if there are links in it."""
+    return (f'<svg role="{role}" aria-label="{html.escape(alt)}" style="{style}" viewBox="0 0 {width:.3f} {height:.3f}" '
             f'xmlns="http://www.w3.org/2000/svg">\n{content}\n</svg>')
 
 
@@ -234,7 +234,7 @@ def book_map(parts: dict[str, list[tuple[str, str]]]) -> Picture:
             boxes.append(f'<a href="{page}">{shape}{label}</a>')
     total = 30 + len(parts) * (width + 60) - 30
     alt = "Map of the book: " + "; ".join(f"{part}: {', '.join(n for n, _ in cs)}" for part, cs in parts.items()) + "."
-    wide = framed(edges + "".join(boxes), total, height, "width: 100%; font-size: 15px", alt).replace('"img"', '"group"')
+    wide = framed(edges + "".join(boxes), total, height, "width: 100%; font-size: 15px", alt, "group")
     return Picture("map", wide, alt, "", narrow=narrow_map(parts, alt))
 
 
@@ -261,4 +261,4 @@ def narrow_map(parts: dict[str, list[tuple[str, str]]], alt: str) -> str:
         above, y = rows[-1], y + 34 + 40
     lines = f'<g fill="none" stroke="{VARIABLES[MUTED]}" stroke-opacity="0.28">{"".join(edges)}</g>'
     style = "width: 100%; max-width: 24em; font-size: 15px"
-    return framed(lines + "".join(units), 2 * width + gap + 8, y - 36, style, alt).replace('"img"', '"group"')
+    return framed(lines + "".join(units), 2 * width + gap + 8, y - 36, style, alt, "group")

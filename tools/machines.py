@@ -22,9 +22,7 @@ def for_text(node: Node) -> list[Node] | None:
         return [{"t": "Para", "c": [{"t": "Strong", "c": [string("Figure.")]}, string(f" {alternative} "), *caption]}]
     if kind == "Div" and "answer" in c[0][1]:
         return [{"t": "Para", "c": [{"t": "Strong", "c": inlines(c[1][:1])}]}, *rewrite(c[1][1:], for_text)]
-    if kind == "Div":
-        return rewrite(c[1], for_text)
-    if kind == "Span":
+    if kind in ("Div", "Span"):
         return rewrite(c[1], for_text)
     if kind == "Header":
         return [{"t": "Header", "c": [c[0], ["", [], []], rewrite(c[2], for_text)]}]
@@ -32,7 +30,8 @@ def for_text(node: Node) -> list[Node] | None:
         language = ["python"] if "python" in c[0][1] else [n for n in c[0][1] if n not in ("output", "printing")]
         return [{"t": "CodeBlock", "c": [["", language, []], c[1]]}]
     if kind == "Link" and not urlsplit(c[2][0]).scheme:
-        c[2][0] = re.sub(r"^(?:\d+[a-z]?_)?(\w+)\.ipynb", r"\1.html.md", c[2][0])
+        address = re.sub(r"^(?:\d+[a-z]?_)?(\w+)\.ipynb", r"\1.html.md", c[2][0])
+        return [{"t": "Link", "c": [c[0], rewrite(c[1], for_text), [address, c[2][1]]]}]
     return None
 
 

@@ -1,16 +1,17 @@
 """What other programs read: Markdown texts, llms.txt, cards, and what the head of each page says of them."""
 
+import copy
 import re
 import struct
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import formats
+import machines
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
-from machines import for_text
 
 CHAPTERS = formats.order()
 URL = formats.particulars()["url"]
@@ -59,7 +60,10 @@ def test_sitemap_lists_every_page(site: Path) -> None:
     assert (ROOT / "_quarto.yml").read_text(encoding="utf-8").count(URL) == 1
 
 
-def test_links_between_texts() -> None:
-    link = {"t": "Link", "c": [["", [], []], [], ["06a_selftest_one.ipynb#x", ""]]}
-    for_text(link)
-    assert link["c"][2][0] == "selftest_one.html.md#x"
+def test_links_between_texts_and_the_tree_left_alone() -> None:
+    link = {"t": "Link", "c": [["", [], []], [formats.string("there")], ["06a_selftest_one.ipynb#x", ""]]}
+    blocks = [{"t": "Div", "c": [["", ["check"], []], [{"t": "Para", "c": [link]}]]}]
+    kept = copy.deepcopy(blocks)
+    chapter = formats.Chapter(ROOT / "nbs" / "02_softmax.ipynb", "softmax", "2", "I", blocks=blocks)
+    assert machines.text(chapter) == "[there](selftest_one.html.md#x)\n"
+    assert blocks == kept  # the PDF is made from the same tree
