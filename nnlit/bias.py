@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .module import Array, Module, check_array
+from .checks import Array, check_array, check_float_dtype, check_whole
+from .module import Module
 
 # %% ../nbs/04_bias.ipynb #unbroadcast
 def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
@@ -36,21 +37,22 @@ class Bias(Module):
     """y = x + b, one b for all samples: (N, K) to (N, K). Equation (4.1).
 
     parameters: b (K,), zero at the start. dtype: float64 or float32.
+    Raises ValueError for a width below 1, TypeError for another dtype.
     """
 
     def __init__(self, width: int, dtype: Any = np.float64) -> None:
-        super().__init__()
-        self.parameters["b"] = np.zeros(width, dtype)  # (K,)
+        b = np.zeros(check_whole("width", width), check_float_dtype(dtype))
+        self.parameters = {"b": b}  # (K,)
 
     def forward(self, x: Array) -> Array:
         """x + b: (N, K) + (K,) = (N, K)."""
-        b = self.parameters["b"]  # (K,)
-        check_array("x", x, ("N", len(b)), b.dtype)
-        self.cache = x.shape
-        return x + b  # (N, K) + (K,) = (N, K)
+        return x + self.parameters["b"]
 
     def backward(self, grad: Array) -> Array:
         """db = Σ grad over the batch, (K,); dx = grad, (N, K)."""
-        check_array("grad", grad, self.recall(), self.parameters["b"].dtype)
         self.gradients["b"] = grad.sum(axis=0)  # (N, K) over the batch = (K,)
         return grad.copy()                      # (N, K), grad itself is left alone
+
+    def check_input(self, x: Array) -> None:
+        b = self.parameters["b"]
+        check_array("x", x, ("N", len(b)), b.dtype)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .gradcheck import BUG, EXCELLENT, relative_error
-from .module import FLOATS, Array
+from .checks import FLOATS, Array
 
 # %% auto #0
 __all__ = ['MISTAKES', 'Result', 'GradientError', 'Report', 'check_gradients', 'check_backward']

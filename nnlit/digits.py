@@ -12,7 +12,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from .module import Array, check_array
+from .checks import Array, check_array
 
 # %% ../nbs/13_digits.ipynb #load-digits
 def load_digits() -> tuple[Array, NDArray[np.int64]]:

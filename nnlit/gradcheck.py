@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .module import Array
+from .checks import Array
 
 # %% ../nbs/07_gradcheck.ipynb #check-floats
 def _check_movable(x: Any, name: str = "x") -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .losses import check_target
-from .module import Array, Module, check_array
+from .checks import Array, as_array, check_array, check_target
+from .module import Module
 from .softmax import softmax
 
 # %% ../nbs/12_inference.ipynb #predict
@@ -62,7 +62,10 @@ def reliability(
         raise ValueError("probs must be rows of probabilities that sum to 1, not logits")
     if not isinstance(bins, (int, np.integer)) or bins < 1:
         raise ValueError(f"bins must be a whole number from 1 up, not {bins!r}")
-    right = check_target(target, probs).argmax(axis=1) == probs.argmax(axis=1)  # (N,)
+    target = as_array("target", target)
+    check_target(target, probs.shape)
+    classes = target if target.ndim == 1 else target.argmax(axis=1)  # (N,)
+    right = classes == probs.argmax(axis=1)  # (N,)
     confidence = probs.max(axis=1)  # (N,)
     which = np.minimum((confidence * bins).astype(int), bins - 1)  # (N,) the bin of each
     count = np.bincount(which, minlength=bins)  # (bins,)

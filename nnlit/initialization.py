@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .module import FLOATS, Array, check_array
+from .checks import Array, check_array, check_float_dtype, check_whole, generator
 
 # %% ../nbs/09_initialization.ipynb #initializers-normal
 Initializer = Callable[[int, int, np.random.Generator], Array]
@@ -62,15 +62,12 @@ def initialize(
     rng: a seed or a Generator; None draws anew each time. dtype: float64 or float32.
     Raises ValueError for widths, names and returned shapes, TypeError for dtype.
     """
-    for name, n in [("n_in", n_in), ("n_out", n_out)]:
-        if not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"{name} must be a whole number from 1 up, not {n!r}")
-    if np.dtype(dtype) not in FLOATS:
-        raise TypeError(f"dtype must be float64 or float32, not {np.dtype(dtype)}")
+    n_in, n_out = check_whole("n_in", n_in), check_whole("n_out", n_out)
     function = INITIALIZERS.get(how) if isinstance(how, str) else how
     if not callable(function):
         known = ", ".join(INITIALIZERS)
         raise ValueError(f"initializer must be one of {known} or a function, not {how!r}")
-    W = np.asarray(function(n_in, n_out, np.random.default_rng(rng))).astype(dtype)
+    W = np.asarray(function(n_in, n_out, generator(rng)))
+    W = W.astype(check_float_dtype(dtype))
     check_array("initializer's result", W, (n_in, n_out))
     return W

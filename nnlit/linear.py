@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .checks import Array, check_array
 from .initialization import Initializer, initialize
-from .module import Array, Module, check_array
+from .module import Module
 
 # %% ../nbs/05_linear.ipynb #linear
 class Linear(Module):
@@ -27,28 +28,24 @@ class Linear(Module):
         self, n_in: int, n_out: int, initializer: str | Initializer = "he",
         rng: int | np.random.Generator | None = None, dtype: Any = np.float64,
     ) -> None:
-        super().__init__()
         W = initialize(initializer, n_in, n_out, rng, dtype)
         self.parameters = {"W": W, "b": np.zeros(n_out, W.dtype)}  # (D, K), (K,)
 
     def forward(self, x: Array) -> Array:
         """x @ W + b: (N, D) @ (D, K) + (K,) = (N, K)."""
-        W, b = self.parameters["W"], self.parameters["b"]
-        check_array("x", x, ("N", len(W)), W.dtype)
         self.cache = x
-        y: Array = x @ W  # (N, D) @ (D, K) = (N, K)
-        y += b            # (N, K) + (K,), in place: y is new and ours
-        return y
-
-    def set_gradients(self, grad: Array) -> None:
-        """The half of backward that needs no dx: gradients W (D, K) and b (K,)."""
-        x = self.recall()  # (N, D)
-        W = self.parameters["W"]
-        check_array("grad", grad, (len(x), W.shape[1]), W.dtype)
-        self.gradients["W"] = x.T @ grad        # (D, N) @ (N, K) = (D, K)
-        self.gradients["b"] = grad.sum(axis=0)  # (N, K) over the batch = (K,)
+        return x @ self.parameters["W"] + self.parameters["b"]
 
     def backward(self, grad: Array) -> Array:
         """Set the gradients and return dx = grad @ W.T: (N, K) @ (K, D) = (N, D)."""
         self.set_gradients(grad)
-        return grad @ self.parameters["W"].T  # (N, K) @ (K, D) = (N, D)
+        return grad @ self.parameters["W"].T
+
+    def set_gradients(self, grad: Array) -> None:
+        """The half of backward that needs no dx: gradients W (D, K) and b (K,)."""
+        self.gradients["W"] = self.cache.T @ grad  # (D, N) @ (N, K) = (D, K)
+        self.gradients["b"] = grad.sum(axis=0)     # (N, K) over the batch = (K,)
+
+    def check_input(self, x: Array) -> None:
+        W = self.parameters["W"]
+        check_array("x", x, ("N", len(W)), W.dtype)
