@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, Number, check_array
+from .checks import Array, Number, check_array, squares_add_up
 from .module import Module, outside, walk
 
 # %% ../nbs/10_optimizers.ipynb #leaves
@@ -66,12 +66,12 @@ class Optimizer:
         Raises RuntimeError for a layer without gradients, TypeError or ValueError for a
         gradient of another dtype or shape than its parameter, or with nan or inf.
         """
-        if outside():
-            self.look()
-        pairs = []
+        pairs, looking = [], outside()
         for layer, name in self.held:
-            parameter, gradient = layer.parameters[name], layer.gradients[name]
-            if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
+            parameter, gradient = layer.parameters[name], layer.gradients.get(name)
+            if gradient is None or gradient.shape != parameter.shape:
+                self.look()
+            elif gradient.dtype != parameter.dtype or (looking and not squares_add_up(gradient)):
                 self.look()
             pairs.append((parameter, gradient))
         for (parameter, gradient), state in zip(pairs, self.state.values()):
