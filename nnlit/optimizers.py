@@ -68,10 +68,11 @@ class Optimizer:
         """
         pairs, looking = [], outside()
         for layer, name in self.held:
-            parameter, gradient = layer.parameters[name], layer.gradients.get(name)
-            if gradient is None or gradient.shape != parameter.shape:
+            if name not in layer.gradients:
                 self.look()
-            elif gradient.dtype != parameter.dtype or (looking and not squares_add_up(gradient)):
+            parameter, gradient = layer.parameters[name], layer.gradients[name]
+            fits = gradient.shape == parameter.shape and gradient.dtype == parameter.dtype
+            if not fits or (looking and not squares_add_up(gradient)):
                 self.look()
             pairs.append((parameter, gradient))
         for (parameter, gradient), state in zip(pairs, self.state.values()):
