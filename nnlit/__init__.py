@@ -8,7 +8,7 @@ __all__ = []
 # %% ../nbs/index.ipynb #package
 from nnlit import (
     activations, bias, checks, diagnosis, digits, gradcheck, inference, initialization, linear,
-    losses, module, optimizers, softmax as _softmax, train,
+    losses, module, optimizers, train,
 )
 from .activations import *
 from .bias import *
@@ -40,5 +40,5 @@ __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += module.__all__
 __all__ += optimizers.__all__
-__all__ += _softmax.__all__
+__all__ += ["Softmax", "softmax", "softmax_jacobian"]  # nnlit.softmax is the function
 __all__ += train.__all__

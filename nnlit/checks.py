@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Array', 'FLOATS', 'as_array', 'NotFinite', 'check_array', 'check_dtype', 'check_shape', 'squares_add_up',
-           'check_finite', 'check_whole', 'check_number', 'Number', 'check_float_dtype', 'generator', 'check_labels',
+           'check_finite', 'check_whole', 'check_number', 'Number', 'check_float_dtype', 'as_generator', 'check_labels',
            'check_rows', 'check_target']
 
 # %% ../nbs/97_checks.ipynb #imports
@@ -151,8 +151,8 @@ def check_float_dtype(dtype: Any) -> np.dtype[Any]:
         raise TypeError(f"dtype must be float64 or float32, not {found}")
     return found
 
-# %% ../nbs/97_checks.ipynb #generator
-def generator(rng: Any) -> np.random.Generator:
+# %% ../nbs/97_checks.ipynb #as-generator
+def as_generator(rng: Any) -> np.random.Generator:
     """A Generator from a seed, a Generator (returned as it is) or None, which draws anew.
 
     Raises TypeError for anything else.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, check_array, check_float_dtype, check_whole, generator
+from .checks import Array, as_generator, check_array, check_float_dtype, check_whole
 
 # %% ../nbs/09_initialization.ipynb #initializers-normal
 Initializer = Callable[[int, int, np.random.Generator], Array]
@@ -67,7 +67,7 @@ def initialize(
     if not callable(function):
         known = ", ".join(INITIALIZERS)
         raise ValueError(f"initializer must be one of {known} or a function, not {how!r}")
-    W = np.asarray(function(n_in, n_out, generator(rng)))
+    W = np.asarray(function(n_in, n_out, as_generator(rng)))
     W = W.astype(check_float_dtype(dtype))
     check_array("initializer's result", W, (n_in, n_out))
     return W

@@ -49,16 +49,16 @@ class Loss:
     cache: Any = None  # what losses keeps for backward
     share: Any = None  # of each sample in the mean: 1/N, or (N, 1) where weights differ
 
-    def __call__(self, prediction: Any, target: Any, weights: Any = None) -> float:
+    def __call__(self, prediction: Any, target: Any, *weights: Any) -> float:
+        """The same as forward(prediction, target, weights)."""
+        return self.forward(prediction, target, *weights)
+
+    def forward(self, prediction: Any, target: Any, weights: Any = None) -> float:
         """The mean loss of the batch; with weights (N,), the weighted mean.
 
         Raises TypeError or ValueError for arrays that do not fit each other, NotFinite,
         a ValueError, if the loss is nan or inf.
         """
-        return self.forward(prediction, target, weights)
-
-    def forward(self, prediction: Any, target: Any, weights: Any = None) -> float:
-        """The same as loss(prediction, target, weights)."""
         if outside():
             prediction, target, weights = self.look(prediction, target, weights)
         target, weights = self.prepare(prediction, target, weights)

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import Array, as_array, check_array, check_finite, check_shape
+from .checks import Array, as_array, check_array, check_shape
 
 # %% ../nbs/01_modules.ipynb #module
 class Module:
@@ -60,11 +60,11 @@ class Module:
 
     def check_input(self, x: NDArray[Any]) -> None:
         """What the door asks of x: a layer wants floats, if it does not say otherwise."""
-        if self.children():
-            check_shape("x", as_array("x", x), ("N", "..."))  # the layers inside say more
-            check_finite("x", x)
+        inside = self.children()
+        if inside and as_array("x", x).dtype.kind in "iu":
+            check_shape("x", x, ("N", "..."))  # whether integers will do, a layer inside says
         else:
-            check_array("x", x, ("N", "D", "..."))
+            check_array("x", x, ("N", "...") if inside else ("N", "D", "..."))
 
     # the chain
     def children(self) -> dict[str, "Module"]:
@@ -106,6 +106,7 @@ def _modules_in(path: str, value: Any) -> Iterator[tuple[str, Module]]:
 # %% ../nbs/01_modules.ipynb #check-array
 class _Door(threading.local):
     passed = False  # whether a module around this one has looked
+    inside: Any = None  # the module that is computing: its own formulas may call each other
 
 
 _door = _Door()
@@ -117,7 +118,8 @@ def _guarded(formula: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(formula)
     def method(self: Module, *arrays: Any) -> Any:
-        result = formula(self, *arrays) if _door.passed else _enter(self, formula, arrays)
+        trusted = _door.passed or _door.inside is self
+        result = formula(self, *arrays) if trusted else _enter(self, formula, arrays)
         if forward:
             self.output = result.shape, result.dtype  # what backward's grad must be
         return result
@@ -129,8 +131,9 @@ def _enter(self: Module, formula: Callable[..., Any], arrays: tuple[Any, ...]) -
     """Look at what came from outside, then compute, trusting layers that know the shape."""
     _look(self, formula.__name__, arrays)
     shape = formula.__name__, *[(a.shape[1:], a.dtype) for a in arrays]
+    around = _door.inside
     try:
-        _door.passed = shape in self.known
+        _door.passed, _door.inside = shape in self.known, self
         result = formula(self, *arrays)
     except Exception:
         if not _door.passed:
@@ -139,7 +142,7 @@ def _enter(self: Module, formula: Callable[..., Any], arrays: tuple[Any, ...]) -
         formula(self, *arrays)  # once more, every layer looking: it says what was wrong
         raise
     finally:
-        _door.passed = False
+        _door.passed, _door.inside = False, around
     if formula.__name__ == "forward" and not isinstance(result, np.ndarray):
         kind = type(result).__name__
         raise TypeError(f"{type(self).__name__}.forward must return an array, not {kind}")
@@ -165,9 +168,9 @@ def outside() -> bool:
 
 
 @contextmanager
-def past_the_door() -> Iterator[None]:
+def past_the_door(passed: bool = True) -> Iterator[None]:
     """Inside, no module looks: for a loop whose data have been looked at already."""
-    before, _door.passed = _door.passed, True
+    before, _door.passed = _door.passed, passed
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlit.checks import (
-    Array, NotFinite, as_array, check_finite, check_shape, check_whole, generator
+    Array, NotFinite, as_array, as_generator, check_finite, check_shape, check_whole
 )
 from .losses import Loss
 from .module import Module, inference_mode, past_the_door, walk
@@ -59,13 +59,15 @@ class History:
 
 # %% ../nbs/10a_train.ipynb #train-step
 def train_step(
-    model: Module, loss: Loss, optimizer: Optimizer, x: Array, y: Any, weights: Any = None
+    model: Module, loss: Loss, optimizer: Optimizer, x: Array, y: Any, *weights: Any
 ) -> float:
     """Forward, backward, one update; returns the loss before the update.
 
     Raises NotFinite, a ValueError, if the loss is nan or inf.
     """
-    value = loss(model(x), y, weights)
+    value = loss(model(x), y, *weights)
+    if not math.isfinite(value):
+        raise NotFinite(f"the loss must be finite, but is {value}")
     model.set_gradients(loss.backward())
     optimizer.step()
     return value
@@ -77,14 +79,15 @@ def _run_epoch(
 ) -> None:
     """One step for each part of the data; adds the epoch to the history."""
     total = 0.0
-    for rows in parts:
-        batch = x[rows]  # (B, D)
-        history.last = train_step(model, loss, optimizer, batch, y[rows])
-        history.steps += 1
-        total += history.last * len(batch)
+    with past_the_door(history.steps > 0):  # the first epoch has looked
+        for rows in parts:
+            batch = x[rows]  # (B, D)
+            history.last = train_step(model, loss, optimizer, batch, y[rows])
+            history.steps += 1
+            total += history.last * (len(batch) / len(x))  # each sample counts alike
     if validation is not None:
         history.validation.append(evaluate(model, loss, *validation))
-    history.losses.append(total / len(x))
+    history.losses.append(total)
 
 
 def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
@@ -129,6 +132,16 @@ def _check_data(name: str, x: Any, y: Any) -> tuple[Any, Any]:
         check_finite(name + what, array)
     return x, y
 
+
+def _check_targets(model: Module, loss: Loss, x: Array, y: Any, some: int = 1024) -> None:
+    """A clear error unless the model takes the first of x, and the loss all of y."""
+    with inference_mode(model):
+        output = model(x[:1])  # (1, K)
+    for start in range(0, len(y), some):
+        targets = y[start : start + some]
+        outputs = np.broadcast_to(output, (len(targets), *output.shape[1:]))
+        loss.look(outputs, targets, None)
+
 # %% ../nbs/10a_train.ipynb #fit
 def fit(
     model: Module, loss: Loss, optimizer: Optimizer, x: Any, y: Any, *, epochs: int,
@@ -153,8 +166,16 @@ def fit(
             kind = type(validation).__name__
             raise TypeError(f"validation must be a tuple (x, y), not {kind}")
         validation = _check_data("validation ", *validation)
+    for kind, part in [(Module, model), (Loss, loss), (Optimizer, optimizer)]:
+        if not isinstance(part, kind):
+            came = part.__name__ if isinstance(part, type) else type(part).__name__
+            name = kind.__name__.lower().replace("module", "model")
+            raise TypeError(f"{name} must be of a class derived from {kind.__name__}, not {came}")
     check_same_model(model, optimizer)
-    draws = generator(rng)
+    _check_targets(model, loss, x, y)
+    if validation is not None:
+        _check_targets(model, loss, *validation)
+    draws = as_generator(rng)
     history = History()
     try:
         with np.errstate(all="ignore"):

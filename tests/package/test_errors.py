@@ -29,13 +29,16 @@ labels = np.array([0, 2, 1, 0, 1])
 @pytest.mark.parametrize(
     ("bad", "kind", "words"),
     [
-        ([[1.0, 2.0, 3.0]], TypeError, "NumPy array, not list"),
+        ([[1.0, 2.0], [3.0]], TypeError, "rows of equal length"),
+        (x.view(np.matrix), TypeError, "not a matrix"),
+        (np.ma.masked_greater(x, 1), TypeError, "not a MaskedArray"),
+        ("x", TypeError, "not str"),
+        (None, TypeError, "not NoneType"),
         (x.astype(int), TypeError, "not int64"),
         (x.astype(object), TypeError, "not object"),
         (x.astype(complex), TypeError, "not complex128"),
         (x.astype(np.float16), TypeError, "not float16"),
         (x[0], ValueError, r"not \(3,\)"),
-        (x[None], ValueError, r"not \(1, 5, 3\)"),
         (x[:0], ValueError, r"not \(0, 3\)"),
         (x * np.nan, ValueError, "nan or inf"),
         (np.full((5, 3), np.inf), ValueError, "nan or inf"),
@@ -44,6 +47,18 @@ labels = np.array([0, 2, 1, 0, 1])
 def test_layer_input(name: str, bad: Any, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=f"^(x|logits) must.*{words}"):
         build(name, 3, 4)[0](bad)
+
+
+@pytest.mark.parametrize("name", ["softmax", "bias", "linear", "network"])
+def test_more_axes_where_a_layer_has_two(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^x must have shape .*not \(1, 5, 3\)"):
+        build(name, 3, 4)[0](x[None])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_lists_are_read(name: str) -> None:
+    model = build(name, 3, 4)[0]
+    assert (model(x.tolist()) == model(x)).all()
 
 
 @pytest.mark.parametrize("name", LAYERS)
