@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -12,16 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbdev.processors import FilterDefaults
 from nbdev.serve_drv import exec_nb
 from nbformat import NotebookNode
+from threadpoolctl import threadpool_info
 from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 STAGE = ROOT / "_stage"
+KEPT = 20  # executions of a chapter that are kept: one for each way to round, and some of the past
 READS_THE_BOOK = re.compile(r"^from _weave import|^import bank|\.ipynb", re.M)  # made from the other chapters, or from tests
 
 
@@ -50,6 +54,13 @@ def dependencies(nb: NotebookNode) -> list[Path]:
     return [f for f in files if f.name != "_weave.py"]
 
 
+def machine() -> str:
+    """What rounds here: versions, the kernel of the matrix products, NumPy's loops, and what plays another processor."""
+    kernels = sorted(f"{pool['internal_api']} {pool['version']} {pool.get('architecture')}" for pool in threadpool_info())
+    asked = [os.environ.get(name, "") for name in ("NPY_DISABLE_CPU_FEATURES", "NNLIT_ROUNDING")]
+    return " ".join([sys.version, np.__version__, platform.machine(), *kernels, *asked])
+
+
 def sources(nb: NotebookNode) -> str:
     """What is executed: a change of prose alone does not make outputs stale."""
     return "\0".join(f"{c.get('id', '')}\0{c.source}" for c in nb.cells if c.cell_type == "code")
@@ -58,7 +69,7 @@ def sources(nb: NotebookNode) -> str:
 def execute(path: Path) -> tuple[NotebookNode, float]:
     """The notebook with fresh outputs, and the seconds it took (0 if this content was executed before)."""
     nb = nbformat.read(path, as_version=4)
-    done = STAGE / "executed" / f"{path.stem}-{digest(dependencies(nb), sys.version, sources(nb))}.ipynb"
+    done = STAGE / "executed" / f"{path.stem}-{digest(dependencies(nb), machine(), sources(nb))}.ipynb"
     if done.exists():
         executed, seconds = nbformat.read(done, as_version=4), 0.0
         outputs = {c.id: c.outputs for c in executed.cells if c.cell_type == "code"}
@@ -69,7 +80,7 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
     start = time.perf_counter()
     run(nb, path)
     done.parent.mkdir(parents=True, exist_ok=True)
-    for old in done.parent.glob(f"{path.stem}-*.ipynb"):
+    for old in sorted(done.parent.glob(f"{path.stem}-*.ipynb"), key=lambda f: f.stat().st_mtime)[:-KEPT]:
         old.unlink()
     nbformat.write(nb, done)
     return nb, time.perf_counter() - start
@@ -82,9 +93,15 @@ def run(nb: NotebookNode, path: Path) -> None:
         # sockets as files where there are any: a kernel on TCP warns that others on this machine can listen
         config = Config({} if os.name == "nt" else {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
         resources = {"metadata": {"path": str(path.parent)}}
+        seed = os.environ.get("NNLIT_ROUNDING")
+        if seed:  # a first cell that makes this kernel round differently
+            first = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import rounding; rounding.install({seed})"
+            nb.cells.insert(0, nbformat.v4.new_code_cell(first, id="rounding"))
         client = NotebookClient(nb, timeout=600, coalesce_streams=True, resources=resources, config=config)
         with contextlib.suppress(CellExecutionError):  # the error is in the outputs too, and with its cell
             asyncio.run(client.async_execute(env=env))
+        if seed:
+            del nb.cells[0]
     for number, cell in enumerate(nb.cells):
         for out in cell.get("outputs", []):
             if out.output_type == "error":

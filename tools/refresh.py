@@ -1,17 +1,32 @@
-"""Bring everything that is derived up to date, before a commit: package, saved outputs, clean notebooks, README.md."""
+"""Bring everything that is derived up to date, before a commit: package, saved outputs, clean notebooks, README.md.
+
+A saved output that says the same as the fresh one, rounding aside, is left as it is: another machine changes nothing.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from notebooks import ROOT, BookError, execute_all
+from same import difference
+
+
+def keep_what_says_the_same(old: NotebookNode, new: NotebookNode) -> None:
+    """Put the old outputs back into the new notebook, where they differ in rounding alone."""
+    saved = {cell.id: cell for cell in old.cells}
+    for cell in new.cells:
+        if cell.cell_type == "code" and cell.id in saved and not difference(saved[cell.id], cell):
+            cell.outputs = saved[cell.id].get("outputs", [])
+
 
 if __name__ == "__main__":
     scripts = Path(sys.executable).parent
     subprocess.run([scripts / "nbdev_export"], cwd=ROOT, check=True)
     try:
         for path, nb in execute_all():
+            keep_what_says_the_same(nbformat.read(path, as_version=4), nb)
             nbformat.write(nb, path)
     except BookError as e:
         sys.exit(f"refresh: {e}")

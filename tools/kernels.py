@@ -1,0 +1,57 @@
+"""Execute the book as other processors would, and say where its outputs differ from those that are saved.
+
+    python tools/kernels.py                  every kernel, without wide loops, and played roundings
+    python tools/kernels.py Nehalem plain    these alone
+    python tools/kernels.py 02 13 -- Nehalem these chapters alone
+"""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+from notebooks import ROOT, chapters, execute
+from same import difference
+
+WIDE = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
+ALL_WIDE = f"AVX2 FMA3 {WIDE}"
+WAYS: dict[str, dict[str, str]] = {
+    **{kernel: {"OPENBLAS_CORETYPE": kernel}
+       for kernel in ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids")},
+    "no-avx512": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": WIDE},
+    "plain": {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": ALL_WIDE},
+    **{f"rounding-{seed}": {"NNLIT_ROUNDING": str(seed)} for seed in (1, 2, 3)},
+}
+
+
+def look(names: list[str]) -> int:
+    """Compare the chapters (all, or those whose names begin so) as this process computes them; how many cells differ."""
+    found = 0
+
+    def one(path):  # type: ignore[no-untyped-def]
+        return path, execute(path)[0]
+
+    paths = [p for p in chapters() if not names or any(p.name.startswith(n) for n in names)]
+    with ThreadPoolExecutor(max_workers=int(os.environ.get("JOBS", "2"))) as pool:
+        for path, fresh in pool.map(one, paths):
+            for old, new in zip(nbformat.read(path, as_version=4).cells, fresh.cells, strict=True):
+                if said := difference(old, new):
+                    found += 1
+                    print(f"  {path.stem} {old.id}: {said}", flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    split = sys.argv.index("--") if "--" in sys.argv else 1
+    names, ways = sys.argv[1:split], sys.argv[split:]
+    ways = [w for w in ways if w != "--"]
+    if ways == ["here"]:
+        sys.exit(look(names) > 0)
+    failed = 0
+    for way in ways or WAYS:
+        print(way, flush=True)
+        env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+        env |= {**WAYS[way], "PYTHONWARNINGS": "ignore"}
+        failed += subprocess.run([sys.executable, __file__, *names, "--", "here"], cwd=ROOT, env=env).returncode
+    sys.exit(failed > 0)
