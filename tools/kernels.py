@@ -9,9 +9,10 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
-from notebooks import ROOT, chapters, execute
+from notebooks import ROOT, BookError, chapters, execute
 from same import difference
 
 WIDE = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
@@ -29,16 +30,20 @@ def look(names: list[str]) -> int:
     """Compare the chapters (all, or those whose names begin so) as this process computes them; how many cells differ."""
     found = 0
 
-    def one(path):  # type: ignore[no-untyped-def]
-        return path, execute(path)[0]
+    def one(path: Path) -> list[str]:
+        """The cells of a chapter that say something else here."""
+        try:
+            fresh = execute(path)[0]
+        except BookError as error:
+            return [str(error).splitlines()[0]]
+        pairs = zip(nbformat.read(path, as_version=4).cells, fresh.cells, strict=True)
+        return [f"{path.stem} {old.id}: {said}" for old, new in pairs if (said := difference(old, new))]
 
     paths = [p for p in chapters() if not names or any(p.name.startswith(n) for n in names)]
     with ThreadPoolExecutor(max_workers=int(os.environ.get("JOBS", "2"))) as pool:
-        for path, fresh in pool.map(one, paths):
-            for old, new in zip(nbformat.read(path, as_version=4).cells, fresh.cells, strict=True):
-                if said := difference(old, new):
-                    found += 1
-                    print(f"  {path.stem} {old.id}: {said}", flush=True)
+        for said in pool.map(one, paths):
+            found += len(said)
+            print("".join(f"  {line}\n" for line in said), end="", flush=True)
     return found
 
 
