@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+import numpy as np  # noqa: F401  loads the kernel
 from notebooks import ROOT, BookError, chapters, execute
 from same import difference
+from threadpoolctl import threadpool_info
 
 WIDE = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
 ALL_WIDE = f"AVX2 FMA3 {WIDE}"
@@ -52,6 +54,10 @@ if __name__ == "__main__":
     names, ways = sys.argv[1:split], sys.argv[split:]
     ways = [w for w in ways if w != "--"]
     if ways == ["here"]:
+        wanted = os.environ.get("OPENBLAS_CORETYPE")
+        found = {pool.get("architecture") for pool in threadpool_info()}
+        if wanted and wanted not in found:
+            sys.exit(print(f"  not on this machine, whose kernel is {found}"))
         sys.exit(look(names) > 0)
     failed = 0
     for way in ways or WAYS:

@@ -1,4 +1,4 @@
-"""A processor that rounds differently, played: every matrix product, in the package and in a notebook, is moved by one ulp at random.
+"""A processor that rounds differently, played: each matrix product, in the package and in a notebook, moves by one ulp at random.
 
     import rounding; rounding.install(seed)    before anything of the package is imported
 
@@ -30,13 +30,10 @@ class Products(ast.NodeTransformer):
 class Loader(importlib.machinery.SourceFileLoader):
     """Reads a module of the package with its products replaced."""
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
-        tree = Products().visit(ast.parse(data, filename=path))
-        return compile(tree, path, "exec", dont_inherit=True, optimize=_optimize)
-
     def get_code(self, fullname: str) -> Any:  # never from a cache that was made without
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        tree = Products().visit(ast.parse(self.get_data(path), filename=path))
+        return compile(tree, path, "exec", dont_inherit=True)
 
 
 class Finder(importlib.abc.MetaPathFinder):

@@ -17,9 +17,9 @@ SVG = re.compile(r"<svg\b.*?</svg>", re.S)
 
 
 def parts(text: str) -> tuple[list[str], list[str]]:
-    """The words between the numbers, with white space as one space, and the numbers."""
+    """What stands between the numbers, without white space, by which arrays are aligned, and the numbers."""
     text = ADDRESS.sub("0x", text)
-    return [re.sub(r"\s+", " ", words) for words in NUMBER.split(text)], NUMBER.findall(text)
+    return [re.sub(r"\s+", "", words) for words in NUMBER.split(text)], NUMBER.findall(text)
 
 
 def close(old: str, new: str, least: float = 0.0) -> bool:
@@ -29,10 +29,10 @@ def close(old: str, new: str, least: float = 0.0) -> bool:
     if {old, new} & {"nan", "inf"}:
         return False
     a, b = (Decimal(n.replace("−", "-").replace(",", "")) for n in (old, new))
-    place = max(Decimal(1).scaleb(int(n.as_tuple().exponent)) for n in (a, b))  # one unit of the last printed place
-    long = max(len(n.as_tuple().digits) for n in (a, b)) > 7
-    allowed = max(place * (1 if place < 1 else 0), Decimal(least))
-    if long:
+    counted = re.fullmatch(r"[-−]?[\d,]+", old) and re.fullmatch(r"[-−]?[\d,]+", new)
+    place = min(Decimal(1).scaleb(int(n.as_tuple().exponent)) for n in (a, b))  # one unit of the last printed place
+    allowed = max(Decimal(0) if counted else place, Decimal(least))
+    if max(len(n.as_tuple().digits) for n in (a, b)) > 7:
         allowed = max(allowed, Decimal("1e-6") * max(abs(a), abs(b)))
     return abs(a - b) <= allowed
 

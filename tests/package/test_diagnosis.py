@@ -7,12 +7,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import _bank as bank
 import autograd.numpy as anp
-import bank
 import numpy as np
 import pytest
+from _bank import PLANTED, RIGHT, Planted
 from autograd import jacobian
-from bank import PLANTED, RIGHT, Planted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
