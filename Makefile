@@ -16,9 +16,8 @@ book: .venv/installed  ## build the site into _docs/, with the PDF and the EPUB
 pdf epub: .venv/installed  ## build the PDF or the EPUB alone, _docs/nnlit.pdf or _docs/nnlit.epub
 	@$(BIN)/python tools/formats.py $@
 
-serve: book  ## build the site and serve it (PORT=8000)
-	@echo "http://localhost:$(PORT)/  (Ctrl-C stops)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _docs >/dev/null 2>&1
+serve: .venv/installed  ## build the pages, serve them (PORT=8000), and show every save in the open page
+	@PORT=$(PORT) $(BIN)/python tools/serve.py
 
 test: .venv/installed  ## every cell of every chapter, lint, types, every test
 	@echo "nbdev_test: every cell of every chapter"

@@ -5,19 +5,22 @@ that one, so a name that a chapter gives to something of its own is not taken fo
 """
 
 import ast
+import hashlib
 import html
 import json
+import os
 import re
 from collections.abc import Iterable
 from configparser import ConfigParser
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import jedi
+from _table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
+USES = ROOT / "_stage" / "uses"  # what Jedi has found, by a digest of what it has looked at
 DIRECTIVE = re.compile(r"#\|\s*([\w-]+):?\s*(.*?)\s*$")
 TERM = re.compile(r'<dfn(?: title="([^"]+)")?>(.*?)</dfn>', re.S)  # the title, if there is one, is how the index spells it
 NOT_PROSE = re.compile(r"^(```|~~~).*?^\1|\$\$.*?\$\$|<[^>]*>", re.S | re.M)
@@ -101,27 +104,6 @@ class Identifier:
     cell: Cell = field(compare=False)
 
 
-@dataclass
-class Table:
-    """A table for the page; a line of text where HTML cannot be shown."""
-    caption: str
-    head: list[str]
-    rows: list[list[str]]
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        head = "".join(f'<th scope="col">{h}</th>' for h in self.head)
-        rows = "\n".join(self._row(*row) for row in self.rows)
-        table = (f'<table class="index" data-quarto-disable-processing="true">\n<caption>{self.caption}</caption>\n'
-                 f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
-        return {"text/html": table, "text/plain": f"[table: {self.caption}, {len(self.rows)} rows]"}
-
-
-    def _row(self, first: str, *rest: str) -> str:
-        # a phone shows a row as a small block, with these labels for the head of the table
-        cells = "".join(f'<td data-label="{h}">{cell}</td>' for h, cell in zip(self.head[1:], rest, strict=True))
-        return f'<tr><th scope="row">{first}</th>{cells}</tr>'
-
-
 def read_chapter(path: Path) -> Chapter:
     """One notebook; what its cells use is found later, when all definitions are known."""
     all_cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -146,8 +128,7 @@ def read_chapter(path: Path) -> Chapter:
 class Book:
     """All chapters, what each defines and what each uses."""
 
-    def __init__(self, folder: Path = ROOT / "nbs", methods: bool = True) -> None:
-        self.methods = methods  # whether calls of methods are followed too, for which Jedi must find out what an object is
+    def __init__(self, folder: Path = ROOT / "nbs") -> None:
         contents = (ROOT / "_quarto.yml").read_text(encoding="utf-8").split("sidebar:")[-1]
         order = [m[0] for m in re.finditer(r"\w+\.ipynb", contents)]
         places = {name: i for i, name in enumerate(order)}
@@ -160,6 +141,8 @@ class Book:
                     target = f"nnlit.{chapter.module}.{name}"
                     self.targets[target] = Identifier(target, name, kind, chapter, cell)
         self.project = jedi.Project(ROOT)
+        known = "\0".join([jedi.__version__, *(f.read_text(encoding="utf-8") for f in sorted((ROOT / "nnlit").glob("*.py")))])
+        self.known = hashlib.sha256((known + repr(sorted(self.targets))).encode())
         for chapter in self.chapters:
             self._find_uses(chapter)
 
@@ -170,10 +153,24 @@ class Book:
 
     @cached_property
     def _candidates(self) -> re.Pattern[str]:
-        names = {t.name.split(".")[-1] for t in self.targets.values() if self.methods or t.kind != "method"}
+        names = {t.name.split(".")[-1] for t in self.targets.values()}
         return re.compile(rf"\b(?:{'|'.join(sorted(names))})\b" if names else r"(?!)")
 
     def _find_uses(self, chapter: Chapter) -> None:
+        """Fill in what the chapter's cells use, or read it from where it was put when the code was last looked at."""
+        looked = self.known.copy()
+        looked.update(repr([(c.id, c.code) for c in chapter.cells]).encode())
+        kept = USES / f"{chapter.path.stem}-{looked.hexdigest()[:16]}.json"
+        if kept.exists():
+            uses = json.loads(kept.read_text(encoding="utf-8"))
+            for cell in chapter.cells:
+                cell.uses = [Use(*use) for use in uses[cell.id]]
+            return
+        self._look_for_uses(chapter)
+        if ROOT.joinpath("tools").is_dir():  # in a checkout; a chapter opened alone leaves nothing behind
+            keep(kept, json.dumps({cell.id: [astuple(use) for use in cell.uses] for cell in chapter.cells}))
+
+    def _look_for_uses(self, chapter: Chapter) -> None:
         path = chapter.path.with_suffix(".py")  # there is no such file; it tells Jedi where imports are seen from
         seen, start, starts = "", 0, {}
         own = {i.name: i for i in self.targets.values() if i.chapter is chapter}
@@ -261,7 +258,7 @@ class Book:
     def tests(self) -> dict[str, list[Path]]:
         """Each identifier with the test files that use it, themselves or through a helper they import."""
         files = {f.stem: f for f in sorted((ROOT / "tests").rglob("*.py"))}
-        used = {stem: {u.target for u in self.uses(f.read_text(encoding="utf-8"), f)} for stem, f in files.items()}
+        used = {stem: self._used_by(f) for stem, f in files.items()}
         found: dict[str, list[Path]] = {}
         for stem, f in files.items():
             if stem.startswith("test_"):
@@ -269,6 +266,15 @@ class Book:
                 for target in used[stem].union(*(used.get(i, set()) for i in imported)):
                     found.setdefault(target, []).append(f)
         return found
+
+    def _used_by(self, file: Path) -> set[str]:
+        """What a file of Python uses, kept as what a chapter uses is."""
+        looked = self.known.copy()
+        looked.update(code := file.read_bytes())
+        kept = USES / f"{file.stem}-{looked.hexdigest()[:16]}.json"
+        if not kept.exists():
+            keep(kept, json.dumps(sorted({u.target for u in self.uses(code.decode(), file)})))
+        return set(json.loads(kept.read_text(encoding="utf-8")))
 
     def terms(self) -> list[tuple[str, list[tuple[Chapter, str]]]]:
         """The terms that chapters define with <dfn>, in the order of the alphabet, each with where and its anchor."""
@@ -312,6 +318,16 @@ class Repository:
 
     def colab(self, notebook: Path) -> str:
         return self.file(ROOT / "nbs" / notebook.name).replace("https://github.com/", "https://colab.research.google.com/github/")
+
+
+def keep(file: Path, text: str) -> None:
+    """Write a file in place of older ones of its name, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for old in sorted(file.parent.glob(f"{file.name.rsplit('-', 1)[0]}-*"), key=lambda f: f.stat().st_mtime)[:-3]:
+        old.unlink(missing_ok=True)
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
 
 
 def import_lines(code: str) -> set[int]:

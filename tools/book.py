@@ -1,6 +1,7 @@
 """Build the site: execute every chapter, stage it with nbdev, render it, put it in place of the old one.
 
-    python tools/book.py           what is out of date
+    python tools/book.py           what is out of date: the pages, and beside them the PDF, the EPUB and what programs read
+    python tools/book.py --pages   the pages alone
     BOOK_RENDERER=quarto|smalldocs chooses; without it, Quarto if it is on PATH, else smalldocs
 """
 
@@ -12,12 +13,12 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import formats
-import machines
+from filelock import FileLock
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, BookError, chapters, digest, execute_all, prepare
+from notebooks import NBS, ROOT, STAGE, BookError, chapters, digest, execute_all, prepare
 
 SITE = ROOT / "_docs"
+MADE = STAGE / "made"  # by tools/formats.py: the PDF, the EPUB, texts and cards
 WORK = ROOT / "_stage_site"  # beside nbs/, because the paths in _quarto.yml are relative to such a folder
 NUMBERED = re.compile(r"\b\d+[a-z]?_(\w+)\.ipynb")  # 02_softmax, 06a_selftest_one: what nbdev strips too
 
@@ -47,6 +48,8 @@ def stage(executed: list[tuple[Path, NotebookNode]], name: str) -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     shutil.copytree(NBS, WORK, ignore=shutil.ignore_patterns("*.ipynb", "_*.py", "nbdev.yml", ".*", "__pycache__"))
     prepare(executed, WORK)
+    for book in ("nnlit.pdf", "nnlit.epub"):  # pages link to them; the books themselves are made meanwhile
+        (WORK / book).touch()
     if name == "smalldocs":
         for file in [WORK / "_quarto.yml", *WORK.glob("*.ipynb")]:
             file.write_text(NUMBERED.sub(r"\1.ipynb", file.read_text(encoding="utf-8")), encoding="utf-8")
@@ -57,7 +60,8 @@ def render(name: str) -> Path:
     """Run the renderer in the project folder; the folder with its pages."""
     command = ["quarto", "render", "--no-execute"] if name == "quarto" else [sys.executable, "-m", "smalldocs.cli", "render", "."]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # scripts of the project run in our environment
-    result = subprocess.run(command, cwd=WORK, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    env = {**os.environ, "PATH": path, "BOOKS_APART": "1"}
+    result = subprocess.run(command, cwd=WORK, env=env, capture_output=True, text=True)
     if result.returncode:
         raise BookError(f"{' '.join(command)} failed:\n{result.stdout}{result.stderr}")
     for line in result.stderr.splitlines():
@@ -76,30 +80,53 @@ def replace(site: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def build() -> None:
-    """Build the site if anything it is made from has changed."""
+def take(made: Path, site: Path) -> None:
+    """Copy into the site what was made beside its pages."""
+    for file in [f for f in made.rglob("*") if f.is_file() and f.suffix in (".pdf", ".epub", ".md", ".txt", ".png")]:
+        target = site / file.relative_to(made)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, part := target.with_name(f".{target.name}"))
+        part.replace(target)
+
+
+def build(pages_alone: bool = False) -> None:
+    """Build what is out of date: the pages, which take their place as soon as they are there, then what is made beside them."""
     name = renderer()
     stamp = digest(inputs(), name, version("smalldocs"), sys.version)
-    mark = SITE / ".built"
-    if mark.exists() and mark.read_text() == stamp:
+    marks = [SITE / ".built"] if not pages_alone else [SITE / ".built", SITE / ".pages"]
+    if any(mark.exists() and mark.read_text() == stamp for mark in marks):
         print(f"up to date: {SITE.relative_to(ROOT)}/index.html")
         return
     print(f"building {len(chapters())} pages with {name}", flush=True)
     executed = execute_all()
-    stage(executed, name)
-    with formats.gathered(executed) as (folder, trees):
-        formats.write(folder, trees, WORK)
+    beside = None if pages_alone else subprocess.Popen([sys.executable, ROOT / "tools" / "formats.py", "--into", MADE])
+    try:
+        stage(executed, name)
         site = render(name)
-        machines.write(folder, trees, site)
-    (site / ".built").write_text(stamp)
-    replace(site)
-    shutil.rmtree(WORK)
-    print(f"built {SITE.relative_to(ROOT)}/index.html")
+        for book in ("nnlit.pdf", "nnlit.epub"):
+            (site / book).unlink()
+        take(MADE, site)  # of the last build, until those of this one are made
+        (site / ".pages").write_text(stamp)
+        replace(site)
+        shutil.rmtree(WORK)
+        print(f"built {SITE.relative_to(ROOT)}/index.html", flush=True)
+    except BaseException:
+        if beside:
+            beside.kill()
+        raise
+    if beside:
+        if beside.wait():
+            raise BookError("the pages are built; the PDF, the EPUB or the texts are not: see above")
+        take(MADE, SITE)
+        (SITE / ".built").write_text(stamp)
+        print("built nnlit.pdf, nnlit.epub and the texts beside it")
 
 
 if __name__ == "__main__":
     try:
         os.chdir(ROOT)
-        build()
+        STAGE.mkdir(exist_ok=True)
+        with FileLock(STAGE / "lock"):  # two builds at once would spoil each other
+            build(pages_alone="--pages" in sys.argv[1:])
     except BookError as e:
         sys.exit(f"book: {e}")

@@ -118,7 +118,7 @@ def lean_icons(site: Path) -> None:
 def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
     weave(site)
-    if not (site / "nnlit.pdf").exists():  # nbdev_docs goes straight to Quarto; tools/book.py has put it there before
+    if not os.environ.get("BOOKS_APART"):  # nbdev_docs goes straight to Quarto; tools/book.py makes them meanwhile
         with formats.gathered([(path, nbformat.read(path, as_version=4)) for path in chapters()]) as (folder, trees):
             machines.write(folder, trees, site)
             formats.write(folder, trees, site)

@@ -31,7 +31,7 @@ import pypandoc
 import typst
 import yaml
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, BookError, execute_all, prepare
+from notebooks import NBS, ROOT, BookError, digest, execute_all, prepare
 
 sys.path.insert(0, str(NBS))
 from _weave import TERM
@@ -619,11 +619,36 @@ def write(folder: Path, chapters: list[Chapter], site: Path, formats: tuple[str,
     return [Path(shutil.move(file, site / file.name)) for file in made]
 
 
+def make(folder: Path) -> None:
+    """Both books, and what programs read, into a folder, if what they are made of has changed."""
+    import machines  # which imports this module
+
+    executed = execute_all()
+    parts = [repr(nb.cells) for _, nb in executed]
+    files = [*ROOT.glob("tools/*.py"), *PRINT.iterdir(), ROOT / "_quarto.yml", ROOT / "settings.ini", *NBS.glob("*.css")]
+    stamp = digest(files, *parts)
+    mark = folder / ".made"
+    if mark.exists() and mark.read_text() == stamp:
+        return
+    fresh = folder.with_name("made.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    with gathered(executed) as (work, chapters):
+        machines.write(work, chapters, fresh)
+        write(work, chapters, fresh)
+    (fresh / ".made").write_text(stamp)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
 if __name__ == "__main__":
     try:
         os.chdir(ROOT)
-        with gathered(execute_all()) as (folder, chapters):
-            for done in write(folder, chapters, ROOT / "_docs", tuple(sys.argv[1:]) or ("pdf", "epub")):
-                print(f"built {done.relative_to(ROOT)}")
+        if sys.argv[1:2] == ["--into"]:
+            make(Path(sys.argv[2]))
+        else:
+            with gathered(execute_all()) as (folder, chapters):
+                for done in write(folder, chapters, ROOT / "_docs", tuple(sys.argv[1:]) or ("pdf", "epub")):
+                    print(f"built {done.relative_to(ROOT)}")
     except BookError as e:
         sys.exit(f"book: {e}")

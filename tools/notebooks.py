@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import platform
 import re
@@ -26,7 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 STAGE = ROOT / "_stage"
 KEPT = 20  # executions of a chapter that are kept: one for each way to round, and some of the past
-READS_THE_BOOK = re.compile(r"^from _weave import|^import bank|\.ipynb", re.M)  # made from the other chapters, or from tests
 
 
 class BookError(Exception):
@@ -38,20 +38,51 @@ def chapters() -> list[Path]:
     return sorted(NBS.glob("*.ipynb"))
 
 
+def read(path: Path) -> str:
+    """What a chapter's author wrote, without outputs: those follow."""
+    return repr([(c["cell_type"], c.get("id"), c["source"]) for c in json.loads(path.read_text(encoding="utf-8"))["cells"]])
+
+
 def digest(files: list[Path], *extra: str) -> str:
     """A hash of the files' contents (and of what else is named), to know what is out of date."""
     h = hashlib.sha256("\0".join(extra).encode())
     for f in sorted(files):
-        h.update(f.relative_to(ROOT).as_posix().encode() + b"\0" + f.read_bytes() + b"\0")
+        data = read(f).encode() if f.suffix == ".ipynb" else f.read_bytes()
+        h.update(f.relative_to(ROOT).as_posix().encode() + b"\0" + data + b"\0")
     return h.hexdigest()[:16]
 
 
+def imports(code: str) -> set[str]:
+    """The names of modules that a piece of Python imports, as far as they are of this book: linear, _figures, * for all."""
+    found: set[str] = set()
+    for line in re.findall(r"^\s*(?:from|import)\s+(.+)", code, re.M):
+        if m := re.match(r"(?:nnlit)?\.(\w+)|(_\w+)", line):
+            found.add(m[1] or m[2])
+        elif re.match(r"nnlit\b", line):
+            found.add("*")
+    return found
+
+
 def dependencies(nb: NotebookNode) -> list[Path]:
-    """What the outputs of a chapter can depend on, beside its own source; a page that collects reads all the others."""
-    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
-    if READS_THE_BOOK.search(sources(nb)):
-        return [*files, *chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.*")]
-    return [f for f in files if f.name != "_weave.py"]
+    """What the outputs of a chapter can depend on, beside its own source: what it imports, and what that imports in turn."""
+    modules = {f.stem: f for f in [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py")]}
+    modules |= {"_bank": NBS / "_bank" / "__init__.py"}
+    wanted, found = imports(sources(nb)), set[str]()
+    while wanted:
+        name = wanted.pop()
+        if name == "*":
+            wanted |= {m for m in modules if not m.startswith("_")} - found
+        elif name in modules and name not in found:
+            found.add(name)
+            wanted |= imports(modules[name].read_text(encoding="utf-8")) - found
+    files = [modules[name] for name in found] + [ROOT / "requirements.lock"]
+    if "digits" in found:
+        files += ROOT.glob("nnlit/data/*")
+    if "_bank" in found:
+        files += NBS.glob("_bank/*.py")
+    if "_weave" in found or ".ipynb" in sources(nb):  # a page that collects reads the whole book, and the tests
+        files += [*chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.py")]
+    return sorted(set(files))
 
 
 def machine() -> str:

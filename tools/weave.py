@@ -21,6 +21,7 @@ from _weave import TERM, Book, Cell, Chapter, Identifier, Repository, anchor, fi
 BLOCK = re.compile(r'(?P<scaffold><div class="code-copy-outer-scaffold">)?<div\b[^>]*\bclass="sourceCode[^>]*>\s*'
                    r'<pre class="sourceCode python[^>]*>\s*<code\b[^>]*>(?P<code>.*?)</code>.*?</pre>\s*</div>', re.S)
 TAG = re.compile(r"(<[^>]*>)")
+WITH_ID = re.compile(r'<(\w+)\b[^>]*?\bid="([^"]+)"[^>]*>')
 DOWNLOADS = "notebooks"
 
 
@@ -84,13 +85,14 @@ class Weaver:
         shown = [c for c in chapter.cells if c.shown]
         out, done, number = [], 0, 0
         found: set[str] = set()
+        taken = {m[2]: m[0] for m in WITH_ID.finditer(page)}
         for block in blocks(page):
             text = plain(block.code)
             match = next((i for i, c in enumerate(shown[number:], number) if c.code.strip() == text.strip()), None)
             if match is None:
                 continue  # code in prose, not a cell
             cell, number = shown[match], match + 1
-            out += [page[done:block.start], self.anchor(page, cell), page[block.start:block.offset]]
+            out += [page[done:block.start], self.anchor(taken, cell), page[block.start:block.offset]]
             out += [with_links(block.code, self.links(chapter, cell, text)), page[block.offset + len(block.code):block.end]]
             out.append(self.margin(chapter, cell))
             done = block.end
@@ -100,12 +102,11 @@ class Weaver:
             raise WeaveError(f"{chapter.page} does not show the cell {missing[0]} as {chapter.path.name} has it")
         return self.facts(chapter, "".join(out) + page[done:])
 
-    def anchor(self, page: str, cell: Cell) -> str:
+    def anchor(self, taken: dict[str, str], cell: Cell) -> str:
         """What a link to a cell leads to, unless the renderer has given the cell its own id already."""
-        taken = re.search(rf'<(\w+)\b[^>]*\bid="{re.escape(cell.id)}"[^>]*>', page)
-        if taken and not re.search(r'class="cell\b', taken[0]):
-            raise WeaveError(f"the id of the cell {cell.id} is that of a heading or a figure too: {taken[0]}")
-        return "" if taken else f'<span class="cell-anchor" id="{cell.id}"></span>'
+        if cell.id in taken and not re.search(r'class="cell\b', taken[cell.id]):
+            raise WeaveError(f"the id of the cell {cell.id} is that of a heading or a figure too: {taken[cell.id]}")
+        return "" if cell.id in taken else f'<span class="cell-anchor" id="{cell.id}"></span>'
 
     def address(self, chapter: Chapter, there: Chapter, cell: Cell) -> str:
         """The way from a page to a cell."""

@@ -20,7 +20,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tools", "nnlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "nbs").mkdir()
-    for name in ("index.ipynb", "_figures.py", "_weave.py", "styles.css", "weave.css", "favicon.svg", "_quarto.yml"):
+    for name in ("index.ipynb", "_figures.py", "_table.py", "_weave.py", "styles.css", "weave.css", "favicon.svg", "_quarto.yml"):
         shutil.copy(ROOT / "nbs" / name, folder / "nbs" / name)
     return folder
 

@@ -259,5 +259,5 @@ def test_a_page_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 def test_prerequisites_and_reading_time(tmp_path: Path) -> None:
     book = planted(tmp_path, IMPORT, "softmax(1)")
     assert [c.page for c in book.prerequisites(book.chapters[1])] == ["softmax.html"] and book.chapters[1].minutes == 0
-    chapters = {c.path.stem: c for c in Book(methods=False).chapters}
+    chapters = {c.path.stem: c for c in Book().chapters}
     assert all(5 <= c.minutes <= 180 for name, c in chapters.items() if "00" < name < "90")
