@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help book pdf epub serve test clean
+.PHONY: help book pdf epub serve test checkers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,8 +26,12 @@ test: .venv/installed  ## every cell of every chapter, lint, types, every test
 	@$(BIN)/python tools/book.py
 	@$(BIN)/pytest -n 2 --dist loadfile
 
+checkers:  ## what the last tests need: a browser, epubcheck and the HTML validator (Debian, as root; npm for the last)
+	@command -v chromium >/dev/null && test -e /usr/share/java/epubcheck.jar || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium epubcheck >/dev/null; }
+	@test -e .venv-vnu/package || ! command -v npm >/dev/null || { mkdir -p .venv-vnu && cd .venv-vnu && npm pack --silent vnu-jar@26.9.27 >/dev/null && tar xzf vnu-jar-*.tgz; }
+
 clean:  ## remove everything that is built, .venv too
-	rm -rf .venv _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-vnu _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock setup.py settings.ini pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }

@@ -21,13 +21,39 @@ def site() -> Path:
     return ROOT / "_docs"
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+JARS = {"vnu": ROOT / ".venv-vnu/package/build/dist/vnu.jar", "epubcheck": Path("/usr/share/java/epubcheck.jar")}
+
+
+def browser() -> str | None:
+    """The path of an installed browser, if there is one."""
+    return os.environ.get("CHROMIUM") or next((path for path in map(shutil.which, BROWSERS) if path), None)
+
+
+def found(name: str) -> str | None:
+    """The path of a checker's jar, which <NAME>_JAR can say, if it is there with a Java to run it."""
+    jar = Path(os.environ.get(f"{name.upper()}_JAR") or JARS[name])
+    return str(jar) if shutil.which("java") and jar.is_file() else None
+
+
+def checker(name: str) -> str:
+    """The path of a checker's jar; without it the test is skipped."""
+    return found(name) or pytest.skip(f"no {name}: make checkers")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of an installed browser; without one the test is skipped, unless REQUIRE_BROWSER is set."""
-    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
-    found = os.environ.get("CHROMIUM") or next((p for p in map(shutil.which, names) if p), None)
-    if not found and os.environ.get("REQUIRE_BROWSER"):
+    path = browser()
+    if not path and os.environ.get("REQUIRE_BROWSER"):
         pytest.fail("REQUIRE_BROWSER is set, but no Chromium was found on PATH")
-    if not found:
-        pytest.skip("no Chromium on PATH (set CHROMIUM to its path)")
-    return found
+    return path or pytest.skip("no Chromium on PATH (set CHROMIUM to its path): make checkers")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last line of `make test` says what was not looked at here, and how to have it looked at."""
+    needs = {"the pages in a browser": browser(), "their HTML": found("vnu"), "the EPUB": found("epubcheck")}
+    missing = [what for what, path in needs.items() if not path]
+    if missing:
+        remedy = "On Debian, `sudo make checkers` installs what that needs."
+        terminalreporter.write_line(f"Not checked here: {', '.join(missing)}. {remedy}")

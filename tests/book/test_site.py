@@ -1,9 +1,7 @@
 """Every page of the built site: links, leftovers, alternatives for pictures, validity."""
 
 import functools
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import html5lib
 import pytest
 from bs4 import BeautifulSoup
-from conftest import PAGES
+from conftest import PAGES, checker
 
 LEFTOVERS = re.compile(r"\$\\|@fig-|@eq-|@sec-|@tbl-|\{#|:::|\$\$|\\\(|\\\[|#\|")
 
@@ -66,9 +64,6 @@ def test_html_has_no_parse_error(site: Path, page: str) -> None:
 
 
 def test_html_is_valid(site: Path) -> None:
-    jar = os.environ.get("VNU_JAR", "")
-    if not (shutil.which("java") and Path(jar).is_file()):
-        pytest.skip("the Nu Html Checker needs java and VNU_JAR, the path of its vnu.jar")
-    command = ["java", "-jar", jar, "--errors-only", "--filterpattern", ".*CSS:.*", *(str(site / p) for p in PAGES)]
+    command = ["java", "-jar", checker("vnu"), "--errors-only", "--filterpattern", ".*CSS:.*", *(str(site / p) for p in PAGES)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert not result.stderr, result.stderr[:4000]
