@@ -1,0 +1,90 @@
+"""Plant faults in the package, one at a time, and see which the tests notice and which the book does.
+
+    python tools/mutate.py                     every module
+    python tools/mutate.py linear losses       these modules
+    python tools/mutate.py --every 4 linear    of each four faults the first
+
+A fault is judged twice: by tests/package, the tests that run its line, the likeliest first; and by the cells of the chapters that
+run it, its own chapter first, in which the faulty cell stands in place of the right one. Each stops at the first failure, in a
+process of its own, forked from one that has imported all but the package, within five times the time that the right code takes.
+What came of it is written to nbs/mutants/results.json, which the page "What the tests catch" reads; every survivor is printed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_threads] = "1"  # before NumPy: a process with one thread can fork
+
+from judge import Judge  # noqa: E402
+from mutants import mutants  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "nbs" / "mutants" / "results.json"
+LEFT_OUT = {"__init__", "_modidx"}  # names, and nbdev's index of them
+EVERY = {"diagnosis": 4}  # its faults are more than all others', and each is judged by the slowest tests
+
+
+def modules() -> list[str]:
+    """The modules that hold code."""
+    return sorted(f.stem for f in (ROOT / "nnlit").glob("*.py") if f.stem not in LEFT_OUT)
+
+
+def summary(text: str, every: int, planted: int, verdicts: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    """A module's entry in the results; `content` tells whether it is still the text that was measured."""
+    alive = [v for v in verdicts if v["born"]]
+    by = Counter((bool(v["tests"]), bool(v["book"])) for v in alive)
+    return {
+        "content": hashlib.sha256(text.encode()).hexdigest()[:12],
+        "planted": planted, "every": every, "judged": len(alive), "stillborn": len(verdicts) - len(alive),
+        "both": by[True, True], "tests": by[True, False], "book": by[False, True],
+        "survivors": sorted(v["key"] for v in alive if not v["tests"] and not v["book"]), "seconds": round(seconds),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(modules())}; without one, all")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--every", type=int, help=f"judge each n-th fault only (default 1, but {EVERY})")
+    parser.add_argument("--only", help="judge the faults alone whose key holds this text, and do not write the results")
+    asked = parser.parse_args()
+    if unknown := set(asked.modules) - set(modules()):
+        parser.error(f"no module {', '.join(sorted(unknown))} in nnlit")
+    with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
+        judge = Judge(ROOT, Path(folder))
+        print("running the tests and the chapters on the right code", flush=True)
+        judge.measure()
+        for module in asked.modules or modules():
+            run(judge, module, asked)
+
+
+def run(judge: Judge, module: str, asked: argparse.Namespace) -> None:
+    """Judge a module's faults, say what came of them and keep it."""
+    every = asked.every or EVERY.get(module, 1)
+    text = (judge.right / "nnlit" / f"{module}.py").read_text(encoding="utf-8")
+    planted = mutants(module, text)
+    chosen = [m for m in planted[::every] if not asked.only or asked.only in m.key]
+    print(f"{module}: {len(planted)} faults, judging {len(chosen)}", flush=True)
+    start = time.perf_counter()
+    verdicts = judge.judge_all(chosen, asked.workers)
+    entry = summary(text, every, len(planted), verdicts, time.perf_counter() - start)
+    killers = Counter(v["tests"] or v["book"] for v in verdicts if v["born"])
+    print(f"  {entry['judged']} judged in {entry['seconds']} s: {entry['both']} killed by tests and book, {entry['tests']} by the "
+          f"tests alone, {entry['book']} by the book alone, {len(entry['survivors'])} by neither\n  best: {killers.most_common(3)}")
+    print(*(f"  survived  {key}" for key in entry["survivors"]), sep="\n", flush=True)
+    if not asked.only:
+        old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        results = {name: e for name, e in sorted({**old, module: entry}.items()) if name in modules()}
+        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
