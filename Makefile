@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help book pdf epub serve test clean
+.PHONY: help book pdf epub serve test mutate clean
 
 help:  ## list the targets
 	@grep -E '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,13 @@ test: .venv/installed  ## every cell of every chapter, lint, types, every test
 	@$(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
 	@$(BIN)/python tools/book.py
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+mutate: .venv/mutate  ## plant faults, see what the tests and the book notice (MODULES="linear losses")
+	@$(BIN)/python tools/mutate.py $(MODULES)
+
+.venv/mutate: .venv/installed .ci/mutate.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c requirements.lock -r .ci/mutate.lock
+	@touch $@
 
 clean:  ## remove everything that is built, .venv too
 	rm -rf .venv _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,7 +20,7 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author=cfg["author"],
-    author_email=cfg["author_email"],
+    author_email=cfg["author_email"] or None,
     keywords=cfg["keywords"].split(),
     classifiers=[
         "Development Status :: 3 - Alpha",

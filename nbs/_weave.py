@@ -287,7 +287,7 @@ class Book:
         for i in self.identifiers:
             used = ", ".join(link(c.short, c, cell) for c, cell in self.users(i))
             tested = [link(c.short, c, cell) for c, cell in self.checks(i)]
-            tested += [f'<a href="{repository.file(f)}">{f.stem}</a>' for f in tests.get(i.target, [])]
+            tested += [repository.link(f, f.stem) for f in tests.get(i.target, [])]
             name = link(f"<code>{self.label(i)}</code>", i.chapter, i.cell)
             rows.append([name, i.kind, link(i.chapter.short, i.chapter, i.cell), used, ", ".join(tested)])
         return Table("Identifiers", ["name", "kind", "defined in", "used in", "tested in"], rows)
@@ -300,7 +300,7 @@ class Book:
 
 
 class Repository:
-    """Addresses in the repository, from the names in settings.ini."""
+    """Addresses in the repository, from the names in settings.ini; its `url` is empty while the book is not published."""
 
     def __init__(self) -> None:
         config = ConfigParser(delimiters=["="])
@@ -309,6 +309,10 @@ class Repository:
 
     def file(self, path: Path) -> str:
         return f"{self.url}/blob/{self.branch}/{path.relative_to(ROOT).as_posix()}"
+
+    def link(self, path: Path, text: str) -> str:
+        """The text, leading to the file if there is a repository to lead to."""
+        return f'<a href="{self.file(path)}">{text}</a>' if self.url else text
 
     def colab(self, notebook: Path) -> str:
         return self.file(ROOT / "nbs" / notebook.name).replace("https://github.com/", "https://colab.research.google.com/github/")

@@ -77,8 +77,9 @@ def run(judge: Judge, module: str, asked: argparse.Namespace) -> None:
     verdicts = judge.judge_all(chosen, asked.workers)
     entry = summary(text, every, len(planted), verdicts, time.perf_counter() - start)
     killers = Counter(v["tests"] or v["book"] for v in verdicts if v["born"])
-    print(f"  {entry['judged']} judged in {entry['seconds']} s: {entry['both']} killed by tests and book, {entry['tests']} by the "
-          f"tests alone, {entry['book']} by the book alone, {len(entry['survivors'])} by neither\n  best: {killers.most_common(3)}")
+    print(f"  {entry['judged']} judged in {entry['seconds']} s: {entry['both']} killed by tests and book, {entry['tests']} by "
+          f"the tests alone, {entry['book']} by the book alone, {len(entry['survivors'])} by neither")
+    print(f"  most by {killers.most_common(3)}")
     print(*(f"  survived  {key}" for key in entry["survivors"]), sep="\n", flush=True)
     if not asked.only:
         old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}

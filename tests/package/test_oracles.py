@@ -28,7 +28,8 @@ def test_it_has_an_oracle(kind: type[Any], table: dict[str, Any]) -> None:
 
 def test_every_oracle_is_of_its_class() -> None:
     assert [set(table) for _, table in TABLES] == [{kind.__name__ for kind in public(base)} for base, _ in TABLES]
-    made = {name: build(name, 3, 4)[0] for name in LAYERS} | {name: loss(name, 5, 4, np.random.default_rng(0))[0] for name in LOSSES}
+    made: dict[str, Any] = {name: build(name, 3, 4)[0] for name in LAYERS}
+    made |= {name: criterion.make() for name, criterion in LOSSES.items()}
     made |= {name: rule.make(Linear(3, 4), **rule.variants[0]) for name, rule in OPTIMIZERS.items()}
     assert all(type(thing).__name__ == name for name, thing in made.items())
 
