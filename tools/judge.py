@@ -26,6 +26,7 @@ from mutants import Mutant
 WARM = ["autograd", "autograd.numpy", "hypothesis.extra.numpy", "hypothesis.strategies", "html5lib", "bs4", "IPython.display",
         "matplotlib.figure", "matplotlib.backends.backend_svg", "nbformat", "numpy.testing"]  # slow to import, and not ours
 LEFT_BEHIND = shutil.ignore_patterns(".*", "_docs*", "_stage*", "_proc", "build", "dist", "*.egg-info", "__pycache__")
+COLLECT = {"95_exercises.ipynb", "96_mutants.ipynb", "98_identifiers.ipynb"}  # pages that read the book's text alone
 STILLBORN, KILLED, MEMORY = 9, 1, 4 * 2**30
 Judges = dict[str, dict[int, list[str]]]  # for each module and line, the tests or chapters that run it
 
@@ -57,7 +58,7 @@ class Judge:
     def __init__(self, root: Path, folder: Path) -> None:
         self.folder = folder
         self.right = Path(shutil.copytree(root, folder / "right", ignore=LEFT_BEHIND))  # as it is now, whoever goes on writing
-        self.chapters = {f.name: self.cells(f) for f in sorted((self.right / "nbs").glob("*.ipynb"))}
+        self.chapters = {f.name: self.cells(f) for f in sorted((self.right / "nbs").glob("*.ipynb")) if f.name not in COLLECT}
         self.killed: Counter[str] = Counter()
         for name in WARM:
             importlib.import_module(name)

@@ -11,9 +11,9 @@ What came of it is written to nbs/mutants/results.json, which the page "What the
 """
 
 import argparse
-import hashlib
 import json
 import os
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,18 +23,15 @@ from typing import Any
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_threads] = "1"  # before NumPy: a process with one thread can fork
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "nbs"))
+
+from _mutants import FOLDER, content, modules, reasons  # noqa: E402
 from judge import Judge  # noqa: E402
 from mutants import mutants  # noqa: E402
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "nbs" / "mutants" / "results.json"
-LEFT_OUT = {"__init__", "_modidx"}  # names, and nbdev's index of them
+RESULTS = FOLDER / "results.json"
 EVERY = {"diagnosis": 4}  # its faults are more than all others', and each is judged by the slowest tests
-
-
-def modules() -> list[str]:
-    """The modules that hold code."""
-    return sorted(f.stem for f in (ROOT / "nnlit").glob("*.py") if f.stem not in LEFT_OUT)
 
 
 def summary(text: str, every: int, planted: int, verdicts: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
@@ -42,7 +39,7 @@ def summary(text: str, every: int, planted: int, verdicts: list[dict[str, Any]],
     alive = [v for v in verdicts if v["born"]]
     by = Counter((bool(v["tests"]), bool(v["book"])) for v in alive)
     return {
-        "content": hashlib.sha256(text.encode()).hexdigest()[:12],
+        "content": content(text),
         "planted": planted, "every": every, "judged": len(alive), "stillborn": len(verdicts) - len(alive),
         "both": by[True, True], "tests": by[True, False], "book": by[False, True],
         "survivors": sorted(v["key"] for v in alive if not v["tests"] and not v["book"]), "seconds": round(seconds),
@@ -80,7 +77,8 @@ def run(judge: Judge, module: str, asked: argparse.Namespace) -> None:
     print(f"  {entry['judged']} judged in {entry['seconds']} s: {entry['both']} killed by tests and book, {entry['tests']} by "
           f"the tests alone, {entry['book']} by the book alone, {len(entry['survivors'])} by neither")
     print(f"  most by {killers.most_common(3)}")
-    print(*(f"  survived  {key}" for key in entry["survivors"]), sep="\n", flush=True)
+    for key in entry["survivors"]:
+        print(f"  {'equivalent' if key in reasons() else 'SURVIVED  '}  {key}", flush=True)
     if not asked.only:
         old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
         results = {name: e for name, e in sorted({**old, module: entry}.items()) if name in modules()}
