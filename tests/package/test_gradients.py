@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import BY_SAMPLE, LAYERS, LOSSES, build, loss
 
-from nnlit import Softmax, SoftmaxCrossEntropyLoss, relative_error, softmax, softmax_jacobian, unbroadcast
+from nnlit import Softmax, SoftmaxCrossEntropyLoss, softmax, softmax_jacobian, unbroadcast
 
 sizes = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 7), st.integers(0, 2**32 - 1))
 layers, losses = pytest.mark.parametrize("name", LAYERS), pytest.mark.parametrize("name", LOSSES)
@@ -40,7 +40,7 @@ def test_layer_agrees_with_autograd(name: str, size: tuple[int, int, int, int]) 
     assert set(model.gradients) == set(parameters)
     for key, g in model.gradients.items():
         assert g.shape == parameters[key].shape
-        assert relative_error(g, oracle_dp[key]) <= 1e-12
+        assert np.abs(g - oracle_dp[key]).max() <= 1e-12 * max(1, np.abs(g).max(), np.abs(grad).max())  # a sum may cancel
 
 
 @losses
