@@ -159,23 +159,27 @@ class Judge:
                       key=lambda w: (w != mutant.notebook, -self.killed[w], self.seconds[w]))
 
     def judge_all(self, chosen: list[Mutant], workers: int) -> list[dict[str, Any]]:
-        """The verdict on every fault, by several processes."""
+        """The verdict on every fault, by several processes, each taking the next when it has done with one."""
         children = []
+        queue, end = os.pipe()
+        os.write(end, b"".join(i.to_bytes(4, "big") for i in range(len(chosen))))  # a pipe holds 16,000
+        os.close(end)
         for number in range(workers):
             if not (pid := os.fork()):
                 code = KILLED
                 try:
-                    self.work(chosen[number::workers], number)
+                    self.work(chosen, queue, number)
                     code = 0
                 finally:
                     os._exit(code)
             children.append(pid)
         if any([os.waitpid(pid, 0)[1] for pid in children]):
             raise RuntimeError("a worker failed")
+        os.close(queue)
         files = [self.folder / f"verdicts-{number}" for number in range(workers)]
         return [json.loads(line) for f in files for line in f.read_text().splitlines()]
 
-    def work(self, chosen: list[Mutant], number: int) -> None:
+    def work(self, chosen: list[Mutant], queue: int, number: int) -> None:
         """Judge faults one after the other, in a copy of one's own."""
         home = self.folder / f"worker-{number}"
         shutil.rmtree(home, ignore_errors=True)
@@ -183,7 +187,8 @@ class Judge:
         sys.dont_write_bytecode = True
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         with (self.folder / f"verdicts-{number}").open("w") as out:
-            for mutant in chosen:
+            while place := os.read(queue, 4):
+                mutant = chosen[int.from_bytes(place, "big")]
                 file = home / "nnlit" / f"{mutant.module}.py"
                 right = file.read_text(encoding="utf-8")
                 file.write_text(mutant.text, encoding="utf-8")

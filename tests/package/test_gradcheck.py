@@ -1,6 +1,7 @@
 """Slopes and relative errors: their borders, what they refuse, and how far the complex step may disagree with a difference."""
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,13 @@ def test_complex_step_says_what_f_cannot_do(f: Any) -> None:
         complex_step_gradient(f, X)
 
 
+def test_a_dropped_imaginary_part_is_seen_though_warnings_are_off() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(TypeError, match=r"^f must compute with complex numbers, but: .*imaginary part"):
+            complex_step_gradient(lambda z: np.sum(z) + np.sum(z.astype(float)), X)
+
+
 def bent(by: float) -> Any:
     """A sum whose imaginary part is too large by a share: no analytic function."""
     return lambda z: np.sum(z.real + 1j * z.imag * (1 + by))
@@ -123,6 +131,9 @@ def test_complex_step_is_compared_with_a_difference() -> None:
         with pytest.raises(ValueError, match="f must be analytic"):
             complex_step_gradient(bent(by), x)
     assert np.allclose(complex_step_gradient(bent(2e-6), x), 1, rtol=1e-5)  # a difference cannot tell
+    assert np.allclose(complex_step_gradient(bent(2e-6), x[:1]), 1, rtol=1e-5)
+    with pytest.raises(ValueError, match="f must be analytic"):
+        complex_step_gradient(bent(1e-4), x[:1])
     for scale in (1e-6, 1.0, 1e6):  # a kink is seen whatever the size of f
         with pytest.raises(ValueError, match="f must be analytic"):
             complex_step_gradient(lambda z, s=scale: s * np.sum(np.sqrt(z * np.conj(z))), X)  # type: ignore[misc]
