@@ -10,12 +10,14 @@ import nnlit
 from nnlit import Linear, Loss, Module, Optimizer
 
 TABLES: list[tuple[type[Any], dict[str, Any]]] = [(Module, LAYERS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)]
+FORMULA = {Module: "backward", Loss: "backward", Optimizer: "update"}  # whoever has not written it is no layer yet, loss, optimizer
 
 
 def public(base: type[Any]) -> list[type[Any]]:
-    """The package's classes of a kind, but for the kind itself."""
+    """The package's classes of a kind that have their formula, their own or a relative's."""
     things = [getattr(nnlit, name) for name in nnlit.__all__]
-    return [t for t in things if isinstance(t, type) and issubclass(t, base) and t is not base]
+    kinds = [t for t in things if isinstance(t, type) and issubclass(t, base)]
+    return [t for t in kinds if getattr(t, FORMULA[base]) is not getattr(base, FORMULA[base])]
 
 
 PUBLIC = [(kind, table) for base, table in TABLES for kind in public(base)]
