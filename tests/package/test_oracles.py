@@ -10,7 +10,7 @@ import nnlit
 from nnlit import Linear, Loss, Module, Optimizer
 
 TABLES: list[tuple[type[Any], dict[str, Any]]] = [(Module, LAYERS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)]
-FORMULA = {Module: "backward", Loss: "backward", Optimizer: "update"}  # whoever has not written it is no layer yet, loss, optimizer
+FORMULA = {Module: "backward", Loss: "backward", Optimizer: "update"}  # who has not written it is none yet
 
 
 def public(base: type[Any]) -> list[type[Any]]:
