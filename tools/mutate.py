@@ -3,6 +3,7 @@
     python tools/mutate.py                     every module
     python tools/mutate.py linear losses       these modules
     python tools/mutate.py --every 4 linear    of each four faults the first
+    python tools/mutate.py --survivors losses  once more what survived the last run, after tests were added
 
 A fault is judged twice: by tests/package, the tests that run its line, the likeliest first; and by the cells of the chapters that
 run it, its own chapter first, in which the faulty cell stands in place of the right one. Each stops at the first failure, in a
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(modules())}; without one, all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--every", type=int, help=f"judge each n-th fault only (default 1, but {EVERY})")
+    parser.add_argument("--survivors", action="store_true", help="judge what survived the last run, if the module is the same")
     parser.add_argument("--only", help="judge the faults alone whose key holds this text, and do not write the results")
     asked = parser.parse_args()
     if unknown := set(asked.modules) - set(modules()):
@@ -65,14 +67,22 @@ def main() -> None:
 
 def run(judge: Judge, module: str, asked: argparse.Namespace) -> None:
     """Judge a module's faults, say what came of them and keep it."""
+    old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     every = asked.every or EVERY.get(module, 1)
     text = (judge.right / "nnlit" / f"{module}.py").read_text(encoding="utf-8")
     planted = mutants(module, text)
     chosen = [m for m in planted[::every] if not asked.only or asked.only in m.key]
+    if asked.survivors:
+        if module not in old or old[module]["content"] != content(text):
+            sys.exit(f"mutate: {module} has changed since its last run: judge all its faults")
+        chosen = [m for m in planted if m.key in old[module]["survivors"]]
     print(f"{module}: {len(planted)} faults, judging {len(chosen)}", flush=True)
     start = time.perf_counter()
     verdicts = judge.judge_all(chosen, asked.workers)
     entry = summary(text, every, len(planted), verdicts, time.perf_counter() - start)
+    if asked.survivors:
+        entry = {**old[module], **{who: old[module][who] + entry[who] for who in ("both", "tests", "book")},
+                 "survivors": entry["survivors"]}
     killers = Counter(v["tests"] or v["book"] for v in verdicts if v["born"])
     print(f"  {entry['judged']} judged in {entry['seconds']} s: {entry['both']} killed by tests and book, {entry['tests']} by "
           f"the tests alone, {entry['book']} by the book alone, {len(entry['survivors'])} by neither")
@@ -80,7 +90,6 @@ def run(judge: Judge, module: str, asked: argparse.Namespace) -> None:
     for key in entry["survivors"]:
         print(f"  {'equivalent' if key in reasons() else 'SURVIVED  '}  {key}", flush=True)
     if not asked.only:
-        old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
         results = {name: e for name, e in sorted({**old, module: entry}.items()) if name in modules()}
         RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -11,6 +11,7 @@ from nnlit import (
     INITIALIZERS,
     SGD,
     Adam,
+    Bias,
     Linear,
     MSELoss,
     ReLU,
@@ -40,6 +41,11 @@ VARIANCES = {"he": 2 / 300, "he_uniform": 2 / 300, "xavier": 2 / 800, "xavier_un
 
 def test_every_initializer_has_its_variance() -> None:
     assert set(VARIANCES) == set(INITIALIZERS)
+
+
+def test_biases_start_at_zero() -> None:
+    for layer in (Bias(4), Linear(3, 4, rng=0)):
+        assert layer.parameters["b"].shape == (4,) and not layer.parameters["b"].any()
 
 
 @pytest.mark.parametrize(("name", "wanted"), VARIANCES.items())
