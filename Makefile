@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help book pdf epub serve test checkers clean
+.PHONY: help book pdf epub serve test mutate checkers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,13 @@ test: .venv/installed  ## every cell of every chapter, lint, types, every test
 checkers:  ## what the last tests need: a browser, epubcheck and the HTML validator (Debian, as root; npm for the last)
 	@command -v chromium >/dev/null && test -e /usr/share/java/epubcheck.jar || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium epubcheck >/dev/null; }
 	@test -e .venv-vnu/package || ! command -v npm >/dev/null || { mkdir -p .venv-vnu && cd .venv-vnu && npm pack --silent vnu-jar@26.9.27 >/dev/null && tar xzf vnu-jar-*.tgz; }
+
+mutate: .venv/mutate  ## plant faults, see what the tests and the book notice (MODULES="linear losses")
+	@$(BIN)/python tools/mutate.py $(MODULES)
+
+.venv/mutate: .venv/installed .ci/mutate.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c requirements.lock -r .ci/mutate.lock
+	@touch $@
 
 clean:  ## remove everything that is built, .venv too
 	rm -rf .venv .venv-vnu _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

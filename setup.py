@@ -20,7 +20,7 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author=cfg["author"],
-    author_email=cfg["author_email"],
+    author_email=cfg["author_email"] or None,
     keywords=cfg["keywords"].split(),
     classifiers=[
         "Development Status :: 3 - Alpha",
@@ -32,7 +32,11 @@ setup(
     packages=[cfg["lib_path"]],
     package_data={cfg["lib_path"]: ["py.typed", "data/*"]},
     install_requires=lines("requirements"),
-    extras_require={"dev": lines("book_requirements") + lines("test_requirements")},
+    extras_require={
+        "dev": lines("book_requirements") + lines("test_requirements"),
+        "mutate": lines("mutate_requirements"),
+        "torch": lines("torch_requirements"),
+    },
     entry_points={"nbdev": [f"{cfg['lib_name']} = {cfg['lib_path']}._modidx:d"]},
     zip_safe=False,
 )

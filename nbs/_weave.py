@@ -159,7 +159,7 @@ class Book:
     def _find_uses(self, chapter: Chapter) -> None:
         """Fill in what the chapter's cells use, or read it from where it was put when the code was last looked at."""
         looked = self.known.copy()
-        looked.update(repr([(c.id, c.code) for c in chapter.cells]).encode())
+        looked.update(repr([str(chapter.path), chapter.module, *((c.id, c.code) for c in chapter.cells)]).encode())
         kept = USES / f"{chapter.path.stem}-{looked.hexdigest()[:16]}.json"
         if kept.exists():
             uses = json.loads(kept.read_text(encoding="utf-8"))
@@ -167,7 +167,7 @@ class Book:
                 cell.uses = [Use(*use) for use in uses[cell.id]]
             return
         self._look_for_uses(chapter)
-        if ROOT.joinpath("tools").is_dir():  # in a checkout; a chapter opened alone leaves nothing behind
+        if chapter.path.is_relative_to(ROOT):
             keep(kept, json.dumps({cell.id: [astuple(use) for use in cell.uses] for cell in chapter.cells}))
 
     def _look_for_uses(self, chapter: Chapter) -> None:
@@ -211,9 +211,12 @@ class Book:
 
     @cached_property
     def _offered(self) -> set[str]:
+        """The names that the package offers itself: those that its first module takes from the others."""
         imports = [n for c in self.chapters if c.module == "__init__" for cell in c.cells if cell.exported
                    for n in ast.walk(ast.parse(cell.code)) if isinstance(n, ast.ImportFrom)]
-        return {a.name for n in imports for a in n.names}
+        found = {a.name for n in imports for a in n.names}
+        whole = {n.module for n in imports if n.names[0].name == "*"}
+        return found | {i.name for i in self.identifiers if f"nnlit.{i.chapter.module}" in whole}
 
     def label(self, identifier: Identifier) -> str:
         """How one gets at a name from the package: by itself, or through its module if the package does not offer it."""
@@ -293,7 +296,7 @@ class Book:
         for i in self.identifiers:
             used = ", ".join(link(c.short, c, cell) for c, cell in self.users(i))
             tested = [link(c.short, c, cell) for c, cell in self.checks(i)]
-            tested += [f'<a href="{repository.file(f)}">{f.stem}</a>' for f in tests.get(i.target, [])]
+            tested += [repository.link(f, f.stem) for f in tests.get(i.target, [])]
             name = link(f"<code>{self.label(i)}</code>", i.chapter, i.cell)
             rows.append([name, i.kind, link(i.chapter.short, i.chapter, i.cell), used, ", ".join(tested)])
         return Table("Identifiers", ["name", "kind", "defined in", "used in", "tested in"], rows)
@@ -306,7 +309,7 @@ class Book:
 
 
 class Repository:
-    """Addresses in the repository, from the names in settings.ini."""
+    """Addresses in the repository, from the names in settings.ini; its `url` is empty while the book is not published."""
 
     def __init__(self) -> None:
         config = ConfigParser(delimiters=["="])
@@ -315,6 +318,10 @@ class Repository:
 
     def file(self, path: Path) -> str:
         return f"{self.url}/blob/{self.branch}/{path.relative_to(ROOT).as_posix()}"
+
+    def link(self, path: Path, text: str) -> str:
+        """The text, leading to the file if there is a repository to lead to."""
+        return f'<a href="{self.file(path)}">{text}</a>' if self.url else text
 
     def colab(self, notebook: Path) -> str:
         return self.file(ROOT / "nbs" / notebook.name).replace("https://github.com/", "https://colab.research.google.com/github/")

@@ -22,7 +22,7 @@ from .linear import *
 from .losses import *
 from .module import *
 from .optimizers import *
-from .softmax import *
+from .softmax import Softmax, softmax, softmax_jacobian  # by name: softmax is a module too
 from .train import *
 
 # %% ../nbs/index.ipynb #package-names
@@ -40,5 +40,5 @@ __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += module.__all__
 __all__ += optimizers.__all__
-__all__ += ["Softmax", "softmax", "softmax_jacobian"]  # nnlit.softmax is the function
+__all__ += ["Softmax", "softmax", "softmax_jacobian"]
 __all__ += train.__all__

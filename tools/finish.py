@@ -80,11 +80,11 @@ def links(key: str, page: str) -> str:
     """What the head of a page says to other programs: its address, its card, its text in Markdown."""
     url = formats.particulars()["url"]
     title = re.search(r'property="og:title" content="([^"]*)"', page)
-    heads = [f'<link rel="canonical" href="{url}{key}.html">',
-             f'<link rel="alternate" type="text/markdown" href="{key}.html.md">']
-    heads += [f'<meta property="og:{name}" content="{words}">' for name, words in [
-        ("url", f"{url}{key}.html"), ("type", "article"), ("image", f"{url}cards/{key}.png"),
-        ("image:alt", title[1] if title else key)]]
+    heads = [f'<link rel="alternate" type="text/markdown" href="{key}.html.md">', '<meta property="og:type" content="article">']
+    if url:  # the card is asked for by others, who need its whole address
+        heads.append(f'<link rel="canonical" href="{url}{key}.html">')
+        heads += [f'<meta property="og:{name}" content="{words}">' for name, words in [
+            ("url", f"{url}{key}.html"), ("image", f"{url}cards/{key}.png"), ("image:alt", title[1] if title else key)]]
     heads.append('<meta name="twitter:card" content="summary_large_image">')
     return "\n".join(heads) + "\n"
 

@@ -312,6 +312,8 @@ def connect(chapters: list[Chapter], site: str) -> None:
                         target = key  # a cell that shows nothing but a picture
                     if key in keys and target not in anchors:
                         raise BookError(f"{chapter.path.name}: link to {node['c'][2][0]}: there is no such heading or figure")
+                    if key not in keys and not site:  # a page of the site alone, which has no address
+                        return inlines(node["c"][1])
                     here = f"{key}.html" if url.path.endswith((".ipynb", ".qmd", ".md")) else url.path
                     node["c"][2][0] = f"#{target}" if key in keys else urljoin(site, here) + (f"#{place}" if place else "")
                 return [node]
@@ -487,8 +489,8 @@ def particulars() -> dict[str, str]:
     settings.read(ROOT / "settings.ini", encoding="utf-8")
     site, cfg = book["website"], settings["DEFAULT"]
     return {"title": site["title"], "description": site["description"], "author": cfg["author"], "version": cfg["version"],
-            "url": site["site-url"], "lang": book["format"]["html"].get("lang", "en"), "keywords": cfg["keywords"],
-            "repository": site["repo-url"], "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}
+            "url": cfg["site_url"], "lang": book["format"]["html"].get("lang", "en"), "keywords": cfg["keywords"],
+            "repository": cfg["git_url"], "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}
 
 
 def compile_typst(folder: Path, name: str, text: str, **options: Any) -> Any:
@@ -576,7 +578,7 @@ def epub(chapters: list[Chapter], folder: Path) -> Path:
         blocks += [title, *rest] if part else [title, div("", rest)]  # in a Div, sections do not begin a file
     meta = {"title": [{"type": "main", "text": book["title"]}, {"type": "subtitle", "text": book["description"]}],
             "creator": [{"role": "author", "text": book["author"]}], "description": book["description"],
-            "identifier": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, book['url'])}", "rights": book["licence"],
+            "identifier": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, book['url'] or book['title'])}", "rights": book["licence"],
             "lang": book["lang"], "toc-title": "Contents", "subject": book["keywords"].split(),
             "accessModes": ["textual", "visual"], "accessModeSufficient": ["textual"],
             "accessibilityFeatures": ["alternativeText", "MathML", "readingOrder", "structuralNavigation", "tableOfContents"],

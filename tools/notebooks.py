@@ -80,6 +80,8 @@ def dependencies(nb: NotebookNode) -> list[Path]:
         files += ROOT.glob("nnlit/data/*")
     if "_bank" in found:
         files += NBS.glob("_bank/*.py")
+    if "_mutants" in found:
+        files += NBS.glob("mutants/*")
     if "_weave" in found or ".ipynb" in sources(nb):  # a page that collects reads the whole book, and the tests
         files += [*chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.py")]
     return sorted(set(files))

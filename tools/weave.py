@@ -135,8 +135,11 @@ class Weaver:
         sentences = [f"<code>{n}</code> used in: {users[n]}" if len(here) > 1 else f"used in: {users[n]}" for n in names]
         module = self.modules[chapter.path.stem]
         line = self.lines[chapter.path.stem].get(cell.id)
-        place = self.repository.file(module) + (f"#L{line}" if line else "")
-        sentences.append(f'<a href="{place}">view the module</a>')
+        if self.repository.url:
+            place = self.repository.file(module) + (f"#L{line}" if line else "")
+            sentences.append(f'<a href="{place}">view the module</a>')
+        if not sentences:
+            return ""
         return f'<p class="weave-uses">{" · ".join(sentences)}</p>'
 
     def users(self, chapter: Chapter, identifier: Identifier) -> str:
@@ -163,9 +166,10 @@ class Weaver:
             links = [f'<a href="{c.page}">{c.short}</a>' for c in needed]
             first.append("builds on " + (", ".join(links[:-1]) + " and " if links[1:] else "") + links[-1])
         places = [f'<a href="{DOWNLOADS}/{chapter.path.name}" download>download this notebook</a>']
-        if chapter.path.stem in self.modules:
-            places.append(f'<a href="{self.repository.file(self.modules[chapter.path.stem])}">view the module</a>')
-        places.append(f'<a href="{self.repository.colab(chapter.path)}">open in Colab</a>')
+        if self.repository.url:
+            if chapter.path.stem in self.modules:
+                places.append(f'<a href="{self.repository.file(self.modules[chapter.path.stem])}">view the module</a>')
+            places.append(f'<a href="{self.repository.colab(chapter.path)}">open in Colab</a>')
         lines = [", ".join(first) + "."] if first else []
         facts = "".join(f"<p>{line}</p>" for line in [*lines, " · ".join(places)])
         head = page.find('id="title-block-header"')

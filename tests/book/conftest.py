@@ -5,13 +5,21 @@ import re
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser, SectionProxy
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["index.html", *sorted(re.sub(r"^\d+[a-z]?_", "", p.stem) + ".html" for p in (ROOT / "nbs").glob("[0-9]*.ipynb"))]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "nbs")]
+
+
+def settings() -> SectionProxy:
+    """settings.ini."""
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    return config["DEFAULT"]
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def test_layer_input(name: str, bad: Any, kind: type[Exception], words: str) -> 
         build(name, 3, 4)[0](bad)
 
 
-@pytest.mark.parametrize("name", ["softmax", "bias", "linear", "network"])
+@pytest.mark.parametrize("name", ["Softmax", "Bias", "Linear", "Sequential"])
 def test_more_axes_where_a_layer_has_two(name: str) -> None:
     with pytest.raises(ValueError, match=r"^x must have shape .*not \(1, 5, 3\)"):
         build(name, 3, 4)[0](x[None])

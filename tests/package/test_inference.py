@@ -78,6 +78,30 @@ def test_digits() -> None:
     assert np.allclose(((a - mean) / scale).mean(), 0) and np.isclose(((a - mean) / scale).std(), 1)
 
 
+def test_hold_out_at_its_borders() -> None:
+    y = np.arange(7)
+    for n in (1, 6):
+        rest, y_rest, out, y_out = hold_out(x, y, n, rng=0)
+        assert len(out) == n and (np.sort(np.concatenate([y_rest, y_out])) == y).all()
+        assert (rest == x[y_rest]).all() and (out == x[y_out]).all()
+    bad: list[tuple[Any, Any, Any, str]] = [
+        (x, y, 0, "n must be a whole number from 1 to 6, not 0"), (x, y, 7, "n must be .* not 7"),
+        (x, y, -1, "n must be .* not -1"), (x, y, 1.5, "n must be .* not 1.5"),
+        (x, y[:6], 1, r"y must have shape \(7,\), not \(6,\)"), (x[0], y[:3], 1, "x must have shape")]
+    for one, two, n, words in bad:
+        with pytest.raises(ValueError, match=words):
+            hold_out(one, two, n)
+
+
+def test_standardization_refuses_what_has_no_scale() -> None:
+    with pytest.raises(ValueError, match="x must have two different rows"):
+        standardization(np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"x must have shape \(N, D\)"):
+        standardization(x[0])
+    mean, scale = standardization(np.array([[0.0, 5.0], [2.0, 5.0]]))
+    assert mean.tolist() == [1, 5] and np.isclose(scale, np.sqrt(0.5))
+
+
 def test_xor_as_a_program() -> None:
     learnt = subprocess.run([sys.executable, "-m", "nnlit.xor"], capture_output=True, text=True)
     assert learnt.returncode == 0 and not learnt.stderr and "loss" in learnt.stdout

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlit import (
+    INITIALIZERS,
     SGD,
     Adam,
+    Bias,
     Linear,
     MSELoss,
     ReLU,
@@ -34,10 +36,21 @@ def one_backward(model: Sequential) -> None:
     model.set_gradients(loss.backward())
 
 
-@pytest.mark.parametrize("name", ["he", "he_uniform", "xavier", "xavier_uniform"])
-def test_initializers_have_the_variance_they_name(name: str) -> None:
+VARIANCES = {"he": 2 / 300, "he_uniform": 2 / 300, "xavier": 2 / 800, "xavier_uniform": 2 / 800}
+
+
+def test_every_initializer_has_its_variance() -> None:
+    assert set(VARIANCES) == set(INITIALIZERS)
+
+
+def test_biases_start_at_zero() -> None:
+    for layer in (Bias(4), Linear(3, 4, rng=0)):
+        assert layer.parameters["b"].shape == (4,) and not layer.parameters["b"].any()
+
+
+@pytest.mark.parametrize(("name", "wanted"), VARIANCES.items())
+def test_initializers_have_the_variance_they_name(name: str, wanted: float) -> None:
     W = initialize(name, 300, 500, rng=0)
-    wanted = 2 / 300 if name.startswith("he") else 2 / 800
     assert W.shape == (300, 500) and abs(W.mean()) < 4 * np.sqrt(wanted / W.size)
     assert np.isclose(W.var(), wanted, rtol=0.02)
     assert (initialize(name, 300, 500, rng=0) == W).all() and (initialize(name, 300, 500, rng=1) != W).any()
