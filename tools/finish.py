@@ -20,7 +20,8 @@ import machines  # noqa: E402
 import nbformat  # noqa: E402
 from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
-from notebooks import chapters  # noqa: E402
+from notebooks import NBS, chapters  # noqa: E402
+from quarto import mend  # noqa: E402
 from weave import weave  # noqa: E402
 
 REMOTE_TAG = re.compile(r'<script\b[^>]*\bsrc="(?:https?:)?//[^>]*>\s*</script>\s*'
@@ -122,6 +123,9 @@ def finish(site: Path) -> None:
         with formats.gathered([(path, nbformat.read(path, as_version=4)) for path in chapters()]) as (folder, trees):
             machines.write(folder, trees, site)
             formats.write(folder, trees, site)
+    for font in NBS.glob("fonts/*.woff2"):  # nbdev_docs leaves folders out
+        (site / "fonts").mkdir(exist_ok=True)
+        shutil.copy(font, site / "fonts")
     katex = Typesetter()
     target = site / "site_libs" / "katex"
     shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)
@@ -130,7 +134,8 @@ def finish(site: Path) -> None:
     (target / "katex.min.css").write_text(css, encoding="utf-8")
     for page in sorted(site.rglob("*.html")):
         name = page.relative_to(site)
-        text = typeset(REMOTE_TAG.sub("", page.read_text(encoding="utf-8")), katex, str(name))
+        text = mend(REMOTE_TAG.sub("", page.read_text(encoding="utf-8")), page.parent)
+        text = typeset(text, katex, str(name))
         for pattern, mended in MENDED:
             text = pattern.sub(mended, text)
         text = text.replace("</body>", SCROLLERS + "</body>", 1)

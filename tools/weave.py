@@ -212,9 +212,9 @@ def enrich_search(site: Path, book: Book) -> None:
     places = []
     for i in book.identifiers:
         address = i.chapter.page + (f"#{i.cell.id}" if i.cell.shown else "")
-        places.append((i.name, f"{i.kind}, defined in {i.chapter.short}", i.cell.code, address))
+        places.append((i.name, f"{i.name}: {i.kind}, defined in {i.chapter.short}", i.cell.code, address))
     for term, where in book.terms():
-        places += [(term, f"term, defined in {c.short}", "", f"{c.page}#{name}") for c, name in where]
+        places += [(term, f"{term}: term, defined in {c.short}", "", f"{c.page}#{name}") for c, name in where]
     names = [{"objectID": address, "href": address, "title": name, "section": html.unescape(section), "text": words}
              for name, section, words, address in places]
     text = json.dumps(names + entries, ensure_ascii=False)

@@ -1,0 +1,105 @@
+"""What is mended of Quarto's pages, on fragments of its markup: Quarto itself is no package, so CI alone runs it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from quarto import mend
+
+HEAD = '<script src="site_libs/quarto-nav/quarto-nav.js"></script>'
+PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>A page</title>{head}</head>
+<body class="quarto-light">{body}</body></html>"""
+
+
+def page(body: str, site: Path, head: str = "") -> str:
+    return mend(PAGE.format(head=HEAD + head, body=body), site)
+
+
+def test_pages_of_the_other_renderer_are_left_alone(tmp_path: Path) -> None:
+    text = PAGE.format(head="", body="<svg><a href='x.html'></a></svg>")
+    assert mend(text, tmp_path) == text
+
+
+def test_nothing_calls_a_loader_that_is_gone(tmp_path: Path) -> None:
+    inline = "<script type=\"application/javascript\">define('jquery', [],function() {return window.jQuery;})</script>"
+    text = page("", tmp_path, inline + "<script>let kept = 1;</script>")
+    assert "define(" not in text and "let kept = 1;" in text
+
+
+def test_the_menu_button_is_no_menu(tmp_path: Path) -> None:
+    button = '<button class="navbar-toggler" type="button" role="menu" aria-expanded="false"></button>'
+    text = page(button, tmp_path)
+    assert "navbar-toggler" in text and 'role="menu"' not in text
+
+
+def test_links_in_drawings_have_an_address_that_is_a_string(tmp_path: Path) -> None:
+    text = page('<svg><a href="softmax.html"><text>2</text></a></svg>', tmp_path)
+    assert text.index("SVGAElement") < text.index("quarto-nav.js") and "SVGAElement" not in page("<a href='x'></a>", tmp_path)
+    if node := shutil.which("node"):
+        shim = re.search(r"<script>(Object.*?)</script>", text, re.S)
+        assert shim
+        play = f"""class SVGAElement {{
+          constructor(a) {{ this.a = a; }}
+          getAttribute(n) {{ return this.a[n]; }}
+          setAttribute(n, v) {{ this.a[n] = v; }}
+        }}
+        {shim[1]}
+        const link = new SVGAElement({{href: "index.html"}});
+        link.href = link.href.replace("index", "x");
+        console.log(link.href);"""
+        assert subprocess.run([node, "-e", play], capture_output=True, text=True).stdout.strip() == "x.html"
+
+
+def test_module_scripts_work_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "tabs.js").write_text("const tabs = 1;", encoding="utf-8")
+    (tmp_path / "axe.js").write_text('import x from "./y.js";', encoding="utf-8")
+    text = page("", tmp_path, '<script src="tabs.js" type="module"></script><script src="axe.js" type="module"></script>')
+    assert "const tabs = 1;" in text and 'src="tabs.js"' not in text and 'src="axe.js"' in text
+
+
+def test_headings_that_cells_put_out_are_listed(tmp_path: Path) -> None:
+    main = '<main><section id="one"><h2>One <code>x</code></h2></section><h2 id="two">Two</h2></main>'
+    text = page(f'<div id="quarto-margin-sidebar"></div>{main}', tmp_path)
+    assert re.findall(r'<a class="nav-link" href="(#\w+)">([^<]*)</a>', text) == [("#one", "One x"), ("#two", "Two")]
+    listed = '<div id="quarto-margin-sidebar"><nav id="TOC"></nav></div>'
+    assert page(listed + main, tmp_path).count('id="TOC"') == 1
+
+
+def test_the_readers_scheme_and_the_widths_are_asked_for() -> None:
+    html = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["format"]["html"]
+    assert html["respect-user-color-scheme"] is True and html["grid"]["sidebar-width"] == "276px"
+
+
+def test_entries_of_the_search_name_what_they_are_about(site: Path) -> None:
+    import json
+    entries = json.loads((site / "search.json").read_text(encoding="utf-8"))
+    added = [e for e in entries if ", defined in " in e["section"]]
+    assert len(added) > 100 and all(e["section"].startswith(f"{e['title']}: ") for e in added)
+    raw = [e["objectID"] for e in entries if re.search(r"\\[a-zA-Z]{2,}|\$\$|\\\(|\\\[", e["text"])]
+    assert not raw, raw[:5]
+
+
+@pytest.fixture
+def light(chromium: str, site: Path, tmp_path: Path) -> Path:
+    """A bar as Quarto draws it, under the site's own style sheet."""
+    bar = """<style>.bi::before { content: ""; display: block; width: 32px; height: 32px; background: rgb(253, 254, 254); }</style>
+    <nav class="navbar"><a class="quarto-color-scheme-toggle" href="#"><i class="bi"></i></a></nav>"""
+    style = f'<link rel="stylesheet" href="{(site / "styles.css").as_uri()}">'
+    file = tmp_path / "bar.html"
+    file.write_text(PAGE.format(head=style, body=bar), encoding="utf-8")
+    return file
+
+
+def test_icons_of_the_bar_are_seen_on_paper(chromium: str, light: Path) -> None:
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto(light.as_uri())
+        shades = tab.evaluate('() => getComputedStyle(document.querySelector(".bi"), "::before").filter')
+        browser.close()
+    assert shades == "invert(1)"

@@ -1,0 +1,78 @@
+"""What Quarto alone writes, and has to be mended once the book's own look and rules are over it.
+
+Each function takes a page as BeautifulSoup has read it and changes it in place; `mend` calls them all.
+"""
+
+from pathlib import Path
+
+from bs4 import BeautifulSoup, Tag
+
+# quarto-nav.js takes the href of every link for a string; that of a link inside a drawing is an object
+STRINGS = """Object.defineProperty(SVGAElement.prototype, "href", {
+  get() { return this.getAttribute("href") || ""; }, set(address) { this.setAttribute("href", address); }
+});"""
+
+
+def no_loader(page: BeautifulSoup) -> None:
+    """require.js came from another host and is gone; what would register jQuery with it goes too."""
+    for script in page.find_all("script"):
+        if not script.get("src") and "define('jquery'" in (script.string or ""):
+            script.decompose()
+
+
+def menu_is_a_button(page: BeautifulSoup) -> None:
+    """The button that opens the menu on a phone is no menu itself."""
+    for button in page.select('button.navbar-toggler[role="menu"]'):
+        del button["role"]
+
+
+def links_in_drawings(page: BeautifulSoup) -> None:
+    """Their addresses read as strings, before the renderer's own script asks for them."""
+    if page.select_one("svg a") and page.head:
+        script = page.new_tag("script")
+        script.string = STRINGS
+        page.head.insert(0, script)
+
+
+def modules_inside(page: BeautifulSoup, site: Path) -> None:
+    """Module scripts stand in the page itself: a browser does not load them for a page that was opened as a file."""
+    for script in page.select('script[type="module"][src]'):
+        file = site / str(script["src"])
+        text = file.read_text(encoding="utf-8") if file.is_file() else "import"
+        if "import" not in text and "</script" not in text:  # one that loads others has to stay where it is
+            del script["src"]
+            script.string = text
+
+
+def contents(page: BeautifulSoup) -> None:
+    """A list of sections where Quarto made none, because the headings are what cells have put out."""
+    margin = page.select_one("#quarto-margin-sidebar")
+    headings = [h for h in page.select("main h2") if h.get("id") or (h.parent and h.parent.get("id"))]
+    if margin is None or page.select_one("#TOC") or len(headings) < 2:
+        return
+    nav = page.new_tag("nav", id="TOC", role="doc-toc", attrs={"class": "toc-active", "aria-label": "On this page"})
+    title = page.new_tag("h2", id="toc-title")
+    title.string = "On this page"
+    rows = page.new_tag("ul")
+    for heading in headings:
+        row, link = page.new_tag("li"), page.new_tag("a", attrs={"class": "nav-link"})
+        parent = heading.parent if isinstance(heading.parent, Tag) else heading
+        link["href"] = f"#{heading.get('id') or parent.get('id')}"
+        link.string = heading.get_text(" ", strip=True)
+        row.append(link)
+        rows.append(row)
+    nav.extend([title, rows])
+    margin.append(nav)
+
+
+def mend(text: str, site: Path) -> str:
+    """A page of Quarto's, mended; a page of another renderer as it is."""
+    if "quarto-nav.js" not in text and "quarto-html" not in text:
+        return text
+    page = BeautifulSoup(text, "html5lib")
+    no_loader(page)
+    menu_is_a_button(page)
+    links_in_drawings(page)
+    modules_inside(page, site)
+    contents(page)
+    return str(page)
