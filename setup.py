@@ -32,7 +32,11 @@ setup(
     packages=[cfg["lib_path"]],
     package_data={cfg["lib_path"]: ["py.typed", "data/*"]},
     install_requires=lines("requirements"),
-    extras_require={"dev": lines("book_requirements") + lines("test_requirements")},
+    extras_require={
+        "dev": lines("book_requirements") + lines("test_requirements"),
+        "numba": lines("numba_requirements"),
+        "benchmarks": lines("benchmarks_requirements"),
+    },
     entry_points={"nbdev": [f"{cfg['lib_name']} = {cfg['lib_path']}._modidx:d"]},
     zip_safe=False,
 )

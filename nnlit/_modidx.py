@@ -57,6 +57,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'nnlit.compiled._row_max': ('compiled.html#_row_max', 'nnlit/compiled.py'),
                                 'nnlit.compiled._take': ('compiled.html#_take', 'nnlit/compiled.py'),
                                 'nnlit.compiled._vdot': ('compiled.html#_vdot', 'nnlit/compiled.py'),
+                                'nnlit.compiled.code_of': ('compiled.html#code_of', 'nnlit/compiled.py'),
                                 'nnlit.compiled.compile_epochs': ('compiled.html#compile_epochs', 'nnlit/compiled.py'),
                                 'nnlit.compiled.compile_step': ('compiled.html#compile_step', 'nnlit/compiled.py'),
                                 'nnlit.compiled.start': ('compiled.html#start', 'nnlit/compiled.py'),
