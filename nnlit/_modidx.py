@@ -60,7 +60,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'nnlit.compiled.code_of': ('compiled.html#code_of', 'nnlit/compiled.py'),
                                 'nnlit.compiled.compile_epochs': ('compiled.html#compile_epochs', 'nnlit/compiled.py'),
                                 'nnlit.compiled.compile_step': ('compiled.html#compile_step', 'nnlit/compiled.py'),
-                                'nnlit.compiled.start': ('compiled.html#start', 'nnlit/compiled.py'),
+                                'nnlit.compiled.start_state': ('compiled.html#start_state', 'nnlit/compiled.py'),
                                 'nnlit.compiled.text_of_epochs': ('compiled.html#text_of_epochs', 'nnlit/compiled.py')},
             'nnlit.diagnosis': { 'nnlit.diagnosis.GradientError': ('diagnosis.html#gradienterror', 'nnlit/diagnosis.py'),
                                  'nnlit.diagnosis.Report': ('diagnosis.html#report', 'nnlit/diagnosis.py'),

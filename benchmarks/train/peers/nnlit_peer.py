@@ -14,8 +14,8 @@ def network(p: Any) -> tuple[nn.Sequential, nn.Loss, nn.Optimizer]:
     """The problem's start weights as a model, with the loss and the optimizer."""
     parts: list[nn.Module] = []
     for W, b in zip(p.weights[::2], p.weights[1::2]):
-        parts += [nn.Linear(*W.shape, dtype=W.dtype), nn.ReLU()]
-        parts[-2].parameters["W"][:], parts[-2].parameters["b"][:] = W, b
+        parts += [nn.Linear(*W.shape, initializer=lambda *_, W=W: W.copy(), dtype=W.dtype), nn.ReLU()]
+        parts[-2].parameters["b"][:] = b
     model = nn.Sequential(*parts[:-1])
     return model, nn.SoftmaxCrossEntropyLoss(), nn.SGD(model, p.lr)
 
