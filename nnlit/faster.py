@@ -172,7 +172,7 @@ class Program:
             code, _, remark = line.partition("#")
             code = _WORD.sub(lambda word: self.name(word[0], words), code.strip())
             remark = _WORD.sub(lambda word: str(words.sizes.get(word[0], word[0])), remark)
-            said.append(f"{code:33} # {remark.strip()}" if remark else code)
+            said.append(f"{code:32}  # {remark.strip()}" if remark else code)
         return said
 
     def name(self, word: str, words: _Words) -> str:

@@ -44,7 +44,8 @@ def digest(files: list[Path], *extra: str) -> str:
 
 def dependencies(nb: NotebookNode) -> list[Path]:
     """What the outputs of a chapter can depend on, beside its own source; a page that collects reads all the others."""
-    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), ROOT / "requirements.lock"]
+    files = [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py"), *ROOT.glob("nnlit/data/*"), *ROOT.glob("benchmarks/results/*")]
+    files.append(ROOT / "requirements.lock")
     if READS_THE_BOOK.search(sources(nb)):
         return [*files, *chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.*")]
     return [f for f in files if f.name != "_weave.py"]
