@@ -4,10 +4,10 @@ Whole processes in turn; the first, which writes byte code, is not counted.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 STATEMENTS = {"nothing": "pass", "numpy": "import numpy", "nnlit": "import nnlit", "torch": "import torch",
@@ -16,10 +16,10 @@ STATEMENTS = {"nothing": "pass", "numpy": "import numpy", "nnlit": "import nnlit
 
 def seconds(statement: str, env: dict[str, str]) -> float:
     """The processor's time for a process that imports and ends."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", statement], env=env, check=True, capture_output=True)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main(rounds: int = 9) -> None:
@@ -35,7 +35,6 @@ def main(rounds: int = 9) -> None:
     for _ in range(rounds):
         for name, taken in times.items():
             taken.append(seconds(STATEMENTS[name], env))
-        time.sleep(0.05)
     for name, taken in times.items():
         ratio = statistics.median(t / n for t, n in zip(taken, times["numpy"]))
         print(f"{STATEMENTS[name]:18} {statistics.median(taken) * 1e3:7.0f} ms, {ratio:.2f} times numpy's")
