@@ -34,7 +34,8 @@ def start_state(optimizer: Optimizer) -> bool:
         state = optimizer.state[key]
         if rule.state and not state:
             started = True
-            state.update({word: np.zeros_like(layer.parameters[name]) for word in rule.state})
+            for word in rule.state:
+                state[word] = np.zeros_like(layer.parameters[name])
             if '"t"' in rule.lines:
                 state["t"] = 0
     return started
@@ -99,7 +100,8 @@ class Step:
         """Make the program for batches like this one, and keep it."""
         program = self.write(x, y)
         start_state(self.optimizer)
-        space = {**NUMPY, **program.arrays, "layers": self.parts, "optimizer": self.optimizer}
+        space = {**NUMPY, **program.arrays}
+        space |= {"layers": self.parts, "optimizer": self.optimizer}
         exec(code_of(text_of(program)), space)
         if len(self.programs) > 8:
             self.programs.clear()  # batches of ever new sizes: do not keep them all
@@ -114,16 +116,17 @@ def _layers(model: Module) -> list[Module]:
     return [layer for part in model for layer in _layers(part)]
 
 # %% ../nbs/14a_compiled.ipynb #known
-_KNOWN = set("""parameters gradients buffers cache output known training share layers lr state
-    held momentum weight_decay beta1 beta2 eps""".split())
+_KNOWN = set("""parameters gradients buffers cache output known training share layers lr
+    state held momentum weight_decay beta1 beta2 eps""".split())
 
 
 def _check_kind(what: str, part: Any, base: type) -> None:
-    """TypeError for a kind without lines, ValueError for an option that they do not know."""
+    """TypeError for a kind without lines, ValueError for an option they do not know."""
     known, kind = [k for k in [*LINES, *OPTIMIZERS] if issubclass(k, base)], type(part)
     if kind not in known:
         names = ", ".join(k.__name__ for k in known)
-        raise TypeError(f"{what} must be one of {names} to be compiled, not {kind.__name__}")
+        came = kind.__name__
+        raise TypeError(f"{what} must be one of {names} to be compiled, not {came}")
     for name, value in vars(part).items():
         if name not in _KNOWN and value is not None and value is not False:
             raise ValueError(f"{what} cannot be compiled with {name}={value!r}")
@@ -142,7 +145,8 @@ def compile_step(model: Module, loss: Loss, optimizer: Optimizer) -> Step:
     _check_kind("optimizer", optimizer, Optimizer)
     check_same_model(model, optimizer)
     if not optimizer.held or len({id(layer) for layer in layers}) < len(layers):
-        wrong = "holds a layer twice" if optimizer.held else "has nothing that the optimizer changes"
+        nothing = "has nothing that the optimizer changes"
+        wrong = "holds a layer twice" if optimizer.held else nothing
         raise ValueError(f"model cannot be compiled: it {wrong}")
     return Step(model, loss, optimizer)
 
@@ -282,7 +286,7 @@ class Epochs:
         space = {**self.space, "layers": step.parts, "optimizer": step.optimizer}
         exec(code_of(text_of_epochs(program, len(x))), space)
         fetch = eval("lambda: [" + ", ".join(program.inputs.values()) + "]", space)
-        arrays = [a.astype(program.dtype) for a in program.arrays.values()]  # masks as numbers
+        arrays = [a.astype(program.dtype) for a in program.arrays.values()]  # masks too
         return self.compiler(space["epochs"]), fetch, arrays
 
 # %% ../nbs/14a_compiled.ipynb #helpers
@@ -320,5 +324,6 @@ def compile_epochs(
         try:
             compiler = import_module("numba").njit
         except ImportError as error:
-            raise ImportError("compile_epochs needs Numba: pip install nnlit[numba]") from error
+            remedy = "pip install nnlit[numba]"
+            raise ImportError(f"compile_epochs needs Numba: {remedy}") from error
     return Epochs(step, batch_size, compiler)

@@ -135,8 +135,8 @@ _ADAM = """state["t"] += 1
 
 # %% ../nbs/14_faster.ipynb #optimizer-lines
 # what decides about the lines, and the lines
-OPTIMIZERS: dict[type[Optimizer], tuple[Callable[[Any], tuple[bool, ...]], Callable[..., Rule]]]
-OPTIMIZERS = {
+_Switches = Callable[[Any], tuple[bool, ...]]
+OPTIMIZERS: dict[type[Optimizer], tuple[_Switches, Callable[..., Rule]]] = {
     SGD: (lambda sgd: (sgd.momentum > 0, sgd.weight_decay > 0), _sgd),
     Adam: (lambda _: (), lambda: Rule(_ADAM, ("lr", "beta1", "beta2", "eps"), ("m", "v"))),
 }
@@ -163,7 +163,8 @@ class Program:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype, self.arrays = dtype, dict[str, NDArray[Any]]()
-        self.inputs, self.forward, self.backward = dict[str, str](), list[str](), list[str]()
+        self.inputs = dict[str, str]()
+        self.forward, self.backward = list[str](), list[str]()
 
     def say(self, lines: str, words: _Words) -> list[str]:
         """The lines with names for their words; arrays are made when first named."""
@@ -193,7 +194,8 @@ class Program:
 def _words(i: int, part: Any, x: str, y: str, sizes: dict[str, int]) -> _Words:
     """What the words of the layer, or the loss, at place i stand for."""
     N, D, K = sizes.values()
-    arrays: dict[str, tuple[str, tuple[int, ...]]] = {"y": (y, (N, K)), "dx": (f"g{i}", (N, D))}
+    arrays: dict[str, tuple[str, tuple[int, ...]]]
+    arrays = {"y": (y, (N, K)), "dx": (f"g{i}", (N, D))}
     arrays |= {"t": (f"t{i}", (N, K)), "mask": (f"mask{i}", (N, K))}
     arrays |= {"zeros": (f"zeros{K}", (N, K)), "column": (f"column{K}", (K, 1))}
     arrays |= {"row": ("row", (N, 1)), "ones": ("ones", (N,)), "one": ("one", ())}
@@ -222,7 +224,9 @@ def _chain(parts: list[Any], N: int, D: int) -> list[tuple[Lines, _Words]]:
     return chain
 
 # %% ../nbs/14_faster.ipynb #update-words
-def _update_words(i: int, name: str, shape: tuple[int, ...], key: str, rule: Rule) -> _Words:
+def _update_words(
+    i: int, name: str, shape: tuple[int, ...], key: str, rule: Rule
+) -> _Words:
     """What the words of an optimizer's lines stand for, for one parameter of layer i."""
     state = f'optimizer.state["{key}"]'
     inputs = {number: (number, f"optimizer.{number}") for number in rule.numbers}
@@ -234,7 +238,7 @@ def _update_words(i: int, name: str, shape: tuple[int, ...], key: str, rule: Rul
 
 # %% ../nbs/14_faster.ipynb #held
 def held_by(optimizer: Optimizer) -> Iterator[tuple[Module, str, str]]:
-    """Each parameter that the optimizer changes: its layer, its name, its key in the state."""
+    """Each parameter that the optimizer changes: layer, name, and key in the state."""
     for path, layer in optimizer.layers.items():
         for name in layer.parameters:
             yield layer, name, f"{path}.{name}".lstrip(".")
@@ -246,7 +250,8 @@ def rule_of(optimizer: Optimizer) -> Rule:
     return lines_for(*switches(optimizer))
 
 # %% ../nbs/14_faster.ipynb #write
-_ENCODE = {1: 'eye.take(given, 0, target, "clip")  # (N,) to (N, K)', 2: "target[...] = given"}
+_ENCODE = {1: 'eye.take(given, 0, target, "clip")  # (N,) to (N, K)',
+           2: "target[...] = given"}
 
 
 def write(parts: list[Any], optimizer: Optimizer, x: Any, y: Any) -> Program:
