@@ -36,6 +36,8 @@ setup(
         "dev": lines("book_requirements") + lines("test_requirements"),
         "mutate": lines("mutate_requirements"),
         "torch": lines("torch_requirements"),
+        "numba": lines("numba_requirements"),
+        "benchmarks": lines("benchmarks_requirements"),
     },
     entry_points={"nbdev": [f"{cfg['lib_name']} = {cfg['lib_path']}._modidx:d"]},
     zip_safe=False,

@@ -8,8 +8,9 @@ __all__ = ['batches', 'History', 'train_step', 'evaluate', 'fit', 'check_same_mo
 # %% ../nbs/10a_train.ipynb #imports
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -74,19 +75,17 @@ def train_step(
 
 # %% ../nbs/10a_train.ipynb #run-epoch
 def _run_epoch(
-    model: Module, loss: Loss, optimizer: Optimizer, x: Array, y: Any,
-    parts: Iterable[_Rows], validation: tuple[Array, Any] | None, history: History,
+    step: Callable[[Array, Any], float], x: Array, y: Any, parts: Iterable[_Rows],
+    history: History,
 ) -> None:
     """One step for each part of the data; adds the epoch to the history."""
     total = 0.0
     with past_the_door(history.steps > 0):  # the first epoch has looked
         for rows in parts:
             batch = x[rows]  # (B, D)
-            history.last = train_step(model, loss, optimizer, batch, y[rows])
+            history.last = step(batch, y[rows])
             history.steps += 1
             total += history.last * (len(batch) / len(x))  # each sample counts alike
-    if validation is not None:
-        history.validation.append(evaluate(model, loss, *validation))
     history.losses.append(total)
 
 
@@ -147,12 +146,14 @@ def fit(
     model: Module, loss: Loss, optimizer: Optimizer, x: Any, y: Any, *, epochs: int,
     batch_size: int | None = None, rng: int | np.random.Generator | None = None,
     validation: tuple[Any, Any] | None = None, progress: bool | None = None,
+    compiled: bool = False,
 ) -> History:
     """Train the model in place on x (N, ...) and y, which is what the loss takes.
 
     batch_size: samples a step, reshuffled every epoch; None takes all of them each time.
     rng: a seed or Generator for the shuffling. validation: x and y to measure the loss on.
     progress: a tqdm bar on stderr; None shows one on long runs at a terminal with tqdm.
+    compiled: train by the program that `compile_step` writes, to the same weights.
     Ctrl-C ends the training; the history up to there is returned.
     Raises FloatingPointError, saying where, once the loss or anything on the way to it is
     nan or inf; the model is of no use then. TypeError, ValueError for bad input.
@@ -175,13 +176,18 @@ def fit(
     _check_targets(model, loss, x, y)
     if validation is not None:
         _check_targets(model, loss, *validation)
+    step = partial(train_step, model, loss, optimizer)
+    if compiled:
+        step = import_module("nnlit.compiled").compile_step(model, loss, optimizer)
     draws = as_generator(rng)
     history = History()
     try:
         with np.errstate(all="ignore"):
             for _ in _count_epochs(epochs, progress, history):
                 parts = batches(len(x), batch_size, draws)
-                _run_epoch(model, loss, optimizer, x, y, parts, validation, history)
+                _run_epoch(step, x, y, parts, history)
+                if validation is not None:
+                    history.validation.append(evaluate(model, loss, *validation))
     except KeyboardInterrupt:
         history.interrupted = True
     except NotFinite as error:

@@ -80,6 +80,8 @@ def dependencies(nb: NotebookNode) -> list[Path]:
         files += ROOT.glob("nnlit/data/*")
     if "_bank" in found:
         files += NBS.glob("_bank/*.py")
+    if "benchmarks/results" in sources(nb):
+        files += ROOT.glob("benchmarks/results/*")
     if "_mutants" in found:
         files += NBS.glob("mutants/*")
     if "_weave" in found or ".ipynb" in sources(nb):  # a page that collects reads the whole book, and the tests

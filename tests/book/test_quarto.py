@@ -86,7 +86,7 @@ def test_entries_of_the_search_name_what_they_are_about(site: Path) -> None:
 @pytest.fixture
 def light(chromium: str, site: Path, tmp_path: Path) -> Path:
     """A bar as Quarto draws it, under the site's own style sheet."""
-    bar = """<style>.bi::before { content: ""; display: block; width: 32px; height: 32px; background: rgb(253, 254, 254); }</style>
+    bar = """<style>.bi::before { content: ""; display: block; height: 32px; background: rgb(253, 254, 254); }</style>
     <nav class="navbar"><a class="quarto-color-scheme-toggle" href="#"><i class="bi"></i></a></nav>"""
     style = f'<link rel="stylesheet" href="{(site / "styles.css").as_uri()}">'
     file = tmp_path / "bar.html"
