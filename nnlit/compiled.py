@@ -324,6 +324,6 @@ def compile_epochs(
         try:
             compiler = import_module("numba").njit
         except ImportError as error:
-            remedy = "pip install nnlit[numba]"
+            remedy = "install numba and scipy"
             raise ImportError(f"compile_epochs needs Numba: {remedy}") from error
     return Epochs(step, batch_size, compiler)

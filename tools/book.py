@@ -65,7 +65,7 @@ def render(name: str) -> Path:
     if result.returncode:
         raise BookError(f"{' '.join(command)} failed:\n{result.stdout}{result.stderr}")
     for line in result.stderr.splitlines():
-        if re.search(r"warning|broken", line, re.I) and "output-file is not read" not in line:
+        if re.search(r"warning|broken", line, re.I) and not re.search("output-file is not read|is ignored$", line):  # Quarto reads these
             print(f"  {line}")
     return WORK / "_docs"
 

@@ -21,7 +21,7 @@ from _weave import TERM, Book, Cell, Chapter, Identifier, Repository, anchor, fi
 BLOCK = re.compile(r'(?P<scaffold><div class="code-copy-outer-scaffold">)?<div\b[^>]*\bclass="sourceCode[^>]*>\s*'
                    r'<pre class="sourceCode python[^>]*>\s*<code\b[^>]*>(?P<code>.*?)</code>.*?</pre>\s*</div>', re.S)
 TAG = re.compile(r"(<[^>]*>)")
-WITH_ID = re.compile(r'<(\w+)\b[^>]*?\bid="([^"]+)"[^>]*>')
+WITH_ID = re.compile(r'<(\w+)\b[^>]*?\sid="([^"]+)"[^>]*>')
 DOWNLOADS = "notebooks"
 
 
