@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 
 import jedi
+
+from _order import key, order
 from _table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +76,7 @@ class Chapter:
 
     @property
     def page(self) -> str:
-        return re.sub(r"^\d+[a-z]?_", "", self.path.stem) + ".html"
+        return f"{key(self.path.name)}.html"
 
     @property
     def short(self) -> str:
@@ -129,9 +131,7 @@ class Book:
     """All chapters, what each defines and what each uses."""
 
     def __init__(self, folder: Path = ROOT / "nbs") -> None:
-        contents = (ROOT / "_quarto.yml").read_text(encoding="utf-8").split("sidebar:")[-1]
-        order = [m[0] for m in re.finditer(r"\w+\.ipynb", contents)]
-        places = {name: i for i, name in enumerate(order)}
+        places = {place.path.name: i for i, place in enumerate(order())}
         notebooks = sorted(folder.resolve().glob("*.ipynb"), key=lambda p: (places.get(p.name, len(places)), p.name))
         self.chapters = [read_chapter(p) for p in notebooks]
         self.targets: dict[str, Identifier] = {}

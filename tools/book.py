@@ -15,12 +15,11 @@ from pathlib import Path
 
 from filelock import FileLock
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, STAGE, BookError, chapters, digest, execute_all, prepare
+from notebooks import NBS, ROOT, STAGE, BookError, chapters, digest, execute_all, key, prepare
 
 SITE = ROOT / "_docs"
 MADE = STAGE / "made"  # by tools/formats.py: the PDF, the EPUB, texts and cards
 WORK = ROOT / "_stage_site"  # beside nbs/, because the paths in _quarto.yml are relative to such a folder
-NUMBERED = re.compile(r"\b\d+[a-z]?_(\w+)\.ipynb")  # 02_softmax, 06a_selftest_one: what nbdev strips too
 
 
 def renderer() -> str:
@@ -52,8 +51,11 @@ def stage(executed: list[tuple[Path, NotebookNode]], name: str) -> None:
         (WORK / book).touch()
     if name == "smalldocs":
         for file in [WORK / "_quarto.yml", *WORK.glob("*.ipynb")]:
-            file.write_text(NUMBERED.sub(r"\1.ipynb", file.read_text(encoding="utf-8")), encoding="utf-8")
-            file.rename(WORK / NUMBERED.sub(r"\1.ipynb", file.name))
+            text = file.read_text(encoding="utf-8")
+            for chapter in chapters():  # links too: nbdev strips the same from the names of pages
+                text = text.replace(chapter.name, f"{key(chapter.name)}.ipynb")
+            file.write_text(text, encoding="utf-8")
+            file.rename(WORK / f"{key(file.name)}.ipynb" if file.suffix == ".ipynb" else file)
 
 
 def render(name: str) -> Path:
@@ -65,7 +67,7 @@ def render(name: str) -> Path:
     if result.returncode:
         raise BookError(f"{' '.join(command)} failed:\n{result.stdout}{result.stderr}")
     for line in result.stderr.splitlines():
-        if re.search(r"warning|broken", line, re.I) and not re.search("output-file is not read|is ignored$", line):  # Quarto reads these
+        if re.search(r"warning|broken", line, re.I) and not re.search("output-file is not read|is ignored$", line):
             print(f"  {line}")
     return WORK / "_docs"
 

@@ -31,9 +31,10 @@ import pypandoc
 import typst
 import yaml
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, BookError, digest, execute_all, prepare
+from notebooks import NBS, ROOT, BookError, config, digest, execute_all, prepare
+from notebooks import key as key_of
+from notebooks import order as places
 
-sys.path.insert(0, str(NBS))
 from _weave import TERM
 from _weave import anchor as term_anchor
 
@@ -41,7 +42,6 @@ PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
 INK, FACES = "#1f2328", "'DejaVu Sans', Verdana, sans-serif"  # Verdana is as wide: an EPUB's pictures have no fonts inside
 ABOUT = "About this book"  # the home page, whose own title is the book's
-NUMBERED = re.compile(r"^\d+[a-z]?_")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 REFERENCE = re.compile(r"(\(\d+[a-z]?\.\d+\)|(?<=equation\u00a0)\d+[a-z]?\.\d+)")
 FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_math and pandoc leave it
@@ -72,29 +72,9 @@ class Chapter:
 # --- the order of the book, and each chapter as Markdown
 
 
-def config() -> Node:
-    """_quarto.yml."""
-    return yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
-
-
 def order() -> list[Chapter]:
-    """The chapters that the sidebar names and that are there; a part is the sidebar's section.
-
-    A chapter has its file's number; an appendix has none, nor has a page whose number has a letter: it belongs to the one before.
-    """
-    found: list[Chapter] = []
-
-    def add(items: list[Any], part: str) -> None:
-        for item in items:
-            name = item if isinstance(item, str) else item.get("href", item.get("file", ""))
-            if isinstance(item, dict) and "contents" in item:
-                add(item["contents"], part or item["section"])
-            elif name.endswith(".ipynb") and (path := NBS / name).exists():
-                number = re.match(r"0*(\d+)_", path.stem) if not part.lower().startswith("append") else None
-                found.append(Chapter(path, NUMBERED.sub("", path.stem), number[1] if number else "", part))
-
-    add(config()["website"]["sidebar"]["contents"], "")
-    return found
+    """The chapters in the order of the book, those that are there."""
+    return [Chapter(p.path, p.key, p.number, p.part) for p in places()]
 
 
 def fence(text: str, attributes: str) -> str:
@@ -306,7 +286,7 @@ def connect(chapters: list[Chapter], site: str) -> None:
                 url = urlsplit(node["c"][2][0])
                 if not url.scheme and not url.netloc:
                     page, place = re.sub(r"\.(ipynb|html|md|qmd)$", "", url.path.removeprefix("./")), unquote(url.fragment)
-                    key = NUMBERED.sub("", page) or chapter.key
+                    key = key_of(page) or chapter.key
                     target = f"{key}-{place}" if place else key
                     if key in keys and target not in anchors and place in keys[key].cells:
                         target = key  # a cell that shows nothing but a picture

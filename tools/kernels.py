@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import numpy as np  # noqa: F401  loads the kernel
 from notebooks import ROOT, BookError, chapters, execute
+from refresh import COLLECTED
 from same import difference
 from threadpoolctl import threadpool_info
 
@@ -38,7 +39,8 @@ def look(names: list[str]) -> int:
             fresh = execute(path)[0]
         except BookError as error:
             return [str(error).splitlines()[0]]
-        pairs = zip(nbformat.read(path, as_version=4).cells, fresh.cells, strict=True)
+        cells = zip(nbformat.read(path, as_version=4).cells, fresh.cells, strict=True)
+        pairs = [(old, new) for old, new in cells if not COLLECTED.search(old.source)]
         return [f"{path.stem} {old.id}: {said}" for old, new in pairs if (said := difference(old, new))]
 
     paths = [p for p in chapters() if not names or any(p.name.startswith(n) for n in names)]

@@ -3,12 +3,12 @@
 The text is the page's address with .md behind it, as https://llmstxt.org proposes: softmax.html.md.
 """
 
-import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import formats
 from formats import Chapter, Node, inlines, nodes, pandoc, quoted, rewrite, string, tree
+from notebooks import key
 
 COLOURS = ("#0969da", "#b35900", "#1a7f37", "#59636e")  # of the parts, as on the map of the book
 
@@ -30,7 +30,8 @@ def for_text(node: Node) -> list[Node] | None:
         language = ["python"] if "python" in c[0][1] else [n for n in c[0][1] if n not in ("output", "printing")]
         return [{"t": "CodeBlock", "c": [["", language, []], c[1]]}]
     if kind == "Link" and not urlsplit(c[2][0]).scheme:
-        address = re.sub(r"^(?:\d+[a-z]?_)?(\w+)\.ipynb", r"\1.html.md", c[2][0])
+        page, dot, place = c[2][0].partition(".ipynb")
+        address = f"{key(page)}.html.md{place}" if dot else page
         return [{"t": "Link", "c": [c[0], rewrite(c[1], for_text), [address, c[2][1]]]}]
     return None
 

@@ -27,9 +27,10 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "nbs"))
 
-from _mutants import FOLDER, content, modules, reasons  # noqa: E402
 from judge import Judge  # noqa: E402
 from mutants import mutants  # noqa: E402
+
+from _mutants import FOLDER, content, modules, reasons  # noqa: E402
 
 RESULTS = FOLDER / "results.json"
 EVERY = {"diagnosis": 4}  # its faults are more than all others', and each is judged by the slowest tests

@@ -25,6 +25,13 @@ from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
+sys.path.insert(0, str(NBS))
+
+from _order import config as config  # noqa: E402  (for the other tools too)
+from _order import entries as entries  # noqa: E402
+from _order import key as key  # noqa: E402
+from _order import order as order  # noqa: E402
+
 STAGE = ROOT / "_stage"
 KEPT = 20  # executions of a chapter that are kept: one for each way to round, and some of the past
 
@@ -35,7 +42,7 @@ class BookError(Exception):
 
 def chapters() -> list[Path]:
     """The notebooks of the book, in order."""
-    return sorted(NBS.glob("*.ipynb"))
+    return [place.path for place in order()]
 
 
 def read(path: Path) -> str:

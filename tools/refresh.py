@@ -3,13 +3,14 @@
 A saved output that says the same as the fresh one, rounding aside, is left as it is: another machine changes nothing.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from notebooks import ROOT, BookError, execute_all
+from notebooks import ROOT, BookError, entries, execute_all
 from same import difference
 
 
@@ -21,12 +22,20 @@ def keep_what_says_the_same(old: NotebookNode, new: NotebookNode) -> None:
             cell.outputs = saved[cell.id].get("outputs", [])
 
 
+COLLECTED = re.compile(r"^#\|\s*collected: true", re.M)  # a cell that shows what it reads in other chapters
+
+
 if __name__ == "__main__":
+    contents = ROOT / "_quarto.yml"
+    contents.write_text(entries(contents.read_text(encoding="utf-8")), encoding="utf-8")
     scripts = Path(sys.executable).parent
     subprocess.run([scripts / "nbdev_export"], cwd=ROOT, check=True)
     try:
         for path, nb in execute_all():
             keep_what_says_the_same(nbformat.read(path, as_version=4), nb)
+            for cell in nb.cells:
+                if COLLECTED.search(cell.source):
+                    cell.outputs = []  # made when the book is built: no chapter changes another's file
             nbformat.write(nb, path)
     except BookError as e:
         sys.exit(f"refresh: {e}")

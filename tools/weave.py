@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "nbs"))
 
+from _order import key  # noqa: E402
 from _weave import TERM, Book, Cell, Chapter, Identifier, Repository, anchor, first_lines  # noqa: E402
 
 BLOCK = re.compile(r'(?P<scaffold><div class="code-copy-outer-scaffold">)?<div\b[^>]*\bclass="sourceCode[^>]*>\s*'
@@ -75,7 +76,7 @@ class Weaver:
     def __init__(self, book: Book) -> None:
         self.book = book
         self.repository = Repository()
-        self.pages = {c.path.stem.split("_", 1)[-1]: c.page for c in book.chapters}
+        self.pages = {key(c.path.name): c.page for c in book.chapters}
         self.modules = {c.path.stem: ROOT / "nnlit" / f"{c.module}.py" for c in book.chapters if c.module}
         self.lines = {stem: first_lines(module) for stem, module in self.modules.items()}
 

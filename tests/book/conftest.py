@@ -1,7 +1,6 @@
 """The book's tests use the book's own tools, and build the site once."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["index.html", *sorted(re.sub(r"^\d+[a-z]?_", "", p.stem) + ".html" for p in (ROOT / "nbs").glob("[0-9]*.ipynb"))]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "nbs")]
+
+from _order import order  # noqa: E402
+
+PAGES = [place.page for place in order()]
 
 
 def settings() -> SectionProxy:

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-import _mutants
 import pytest
+
+import _mutants
 from _mutants import Found
 
 MEASURED = _mutants.found()

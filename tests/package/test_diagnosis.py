@@ -7,11 +7,9 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import _bank as bank
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from _bank import PLANTED, RIGHT, Planted
 from autograd import jacobian
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +19,9 @@ from nnlit import Linear, Module, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCro
 from nnlit import diagnosis as inner
 from nnlit.diagnosis import MISTAKES, GradientError, Report, Result, check_backward, check_gradients
 from nnlit.gradcheck import complex_step_gradient, numerical_gradient
+
+import _bank as bank
+from _bank import PLANTED, RIGHT, Planted
 
 Array = np.ndarray[Any, Any]
 rng = np.random.default_rng(0)
