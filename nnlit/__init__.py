@@ -6,14 +6,16 @@
 __all__ = []
 
 # %% ../nbs/index.ipynb #package
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from nnlit import (
-    activations, bias, checks, diagnosis, digits, gradcheck, inference, initialization, linear,
-    losses, module, optimizers, train,
+    activations, bias, checks, digits, gradcheck, inference, initialization, linear, losses,
+    module, optimizers, train,
 )
 from .activations import *
 from .bias import *
 from .checks import *
-from .diagnosis import *
 from .digits import *
 from .gradcheck import *
 from .inference import *
@@ -25,13 +27,15 @@ from .optimizers import *
 from .softmax import Softmax, softmax, softmax_jacobian  # by name: softmax is a module too
 from .train import *
 
+if TYPE_CHECKING:
+    from nnlit.diagnosis import *
+
 # %% ../nbs/index.ipynb #package-names
 __version__ = "0.1.0"
 __all__ = []
 __all__ += activations.__all__
 __all__ += bias.__all__
 __all__ += checks.__all__
-__all__ += diagnosis.__all__
 __all__ += digits.__all__
 __all__ += gradcheck.__all__
 __all__ += inference.__all__
@@ -40,5 +44,14 @@ __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += module.__all__
 __all__ += optimizers.__all__
-__all__ += ["Softmax", "softmax", "softmax_jacobian"]
 __all__ += train.__all__
+__all__ += ["Softmax", "softmax", "softmax_jacobian"]
+__all__ += ["MISTAKES", "GradientError", "Report", "Result", "check_backward", "check_gradients"]
+
+
+def __getattr__(name: str) -> Any:
+    """The checker comes when it is asked for: it is large, and a training does not need it."""
+    if name in ("diagnosis", *__all__[-6:]):
+        checker = import_module("nnlit.diagnosis")
+        return checker if name == "diagnosis" else getattr(checker, name)
+    raise AttributeError(f"module 'nnlit' has no attribute {name!r}")

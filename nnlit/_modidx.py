@@ -325,6 +325,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'nnlit.train._check_data': ('train.html#_check_data', 'nnlit/train.py'),
                              'nnlit.train._check_targets': ('train.html#_check_targets', 'nnlit/train.py'),
                              'nnlit.train._count_epochs': ('train.html#_count_epochs', 'nnlit/train.py'),
+                             'nnlit.train._installed': ('train.html#_installed', 'nnlit/train.py'),
                              'nnlit.train._run_epoch': ('train.html#_run_epoch', 'nnlit/train.py'),
                              'nnlit.train.batches': ('train.html#batches', 'nnlit/train.py'),
                              'nnlit.train.check_same_model': ('train.html#check_same_model', 'nnlit/train.py'),

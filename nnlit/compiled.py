@@ -15,9 +15,8 @@ from types import CodeType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .checks import NotFinite, as_array, check_whole
+from .checks import NDArray, NotFinite, as_array, check_whole
 from nnlit.faster import (
     LINES, NUMPY, OPTIMIZERS, Program, held_by, rule_of, text_of, write
 )

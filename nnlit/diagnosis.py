@@ -1282,7 +1282,7 @@ def _check_numbers(eps: Any, sample: Any) -> None:
 def _upstream(grad_out: Array | None, y: Array, rng: np.random.Generator) -> Array:
     """The upstream gradient: random unless given, 1 for a loss."""
     if grad_out is None:
-        return rng.normal(size=y.shape).astype(y.dtype) if y.ndim else np.ones(())
+        return np.asarray(rng.normal(size=y.shape), y.dtype) if y.ndim else np.ones(())
     if not isinstance(grad_out, np.ndarray) or grad_out.dtype.kind not in "fiu":
         came = type(grad_out).__name__
         raise TypeError(f"grad_out must be a NumPy array of float64, not {came}")

@@ -14,10 +14,10 @@ from textwrap import indent
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .activations import ReLU, Sigmoid, Tanh
 from .bias import Bias
+from .checks import NDArray
 from .linear import Linear
 from .losses import Loss, MSELoss, SoftmaxCrossEntropyLoss
 from .module import Module

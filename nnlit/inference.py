@@ -9,13 +9,11 @@ __all__ = ['predict', 'predict_proba', 'reliability', 'save', 'load']
 import os
 from numbers import Real
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .checks import Array, as_array, check_array, check_target
+from .checks import Array, NDArray, as_array, check_array, check_target
 from .module import Module
 from .softmax import softmax
 
@@ -83,7 +81,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     for name, array in model.parameters.items():
         check_array(f"parameter {name}", array, array.shape)
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")  # same folder, same disk
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")  # same folder, same disk
     try:
         with open(part, "xb") as file:
             np.savez(file, **model.parameters)  # type: ignore[arg-type]

@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from numpy.typing import NDArray
-
 from nnlit.checks import (
-    Array, NotFinite, Number, as_array, check_array, check_finite, check_float_dtype,
+    Array, NDArray, NotFinite, Number, as_array, check_array, check_finite, check_float_dtype,
     check_labels, check_target, check_whole,
 )
 from .module import outside

@@ -14,9 +14,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .checks import Array, as_array, check_array, check_shape
+from .checks import Array, NDArray, as_array, check_array, check_shape
 
 # %% ../nbs/01_modules.ipynb #module
 class Module:

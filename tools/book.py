@@ -130,5 +130,5 @@ if __name__ == "__main__":
         STAGE.mkdir(exist_ok=True)
         with FileLock(STAGE / "lock"):  # two builds at once would spoil each other
             build(pages_alone="--pages" in sys.argv[1:])
-    except BookError as e:
+    except (BookError, ValueError) as e:  # the second of an order that does not fit
         sys.exit(f"book: {e}")

@@ -20,7 +20,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tools", "nnlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "nbs").mkdir()
-    for name in ("index.ipynb", "01_modules.ipynb", "_figures.py", "_order.py", "_table.py", "_weave.py", "styles.css", "weave.css", "favicon.svg", "_quarto.yml"):
+    helpers = ("_figures.py", "_order.py", "_table.py", "_weave.py")
+    for name in ("index.ipynb", "01_modules.ipynb", *helpers, "styles.css", "weave.css", "favicon.svg", "_quarto.yml"):
         shutil.copy(ROOT / "nbs" / name, folder / "nbs" / name)
     return folder
 
