@@ -22,6 +22,7 @@ from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from notebooks import NBS, chapters  # noqa: E402
 from quarto import mend  # noqa: E402
+from trees import particulars  # noqa: E402
 from weave import weave  # noqa: E402
 
 REMOTE_TAG = re.compile(r'<script\b[^>]*\bsrc="(?:https?:)?//[^>]*>\s*</script>\s*'
@@ -79,7 +80,7 @@ def with_contents(page: str) -> str:
 
 def links(key: str, page: str) -> str:
     """What the head of a page says to other programs: its address, its card, its text in Markdown."""
-    url = formats.particulars()["url"]
+    url = particulars()["url"]
     title = re.search(r'property="og:title" content="([^"]*)"', page)
     heads = [f'<link rel="alternate" type="text/markdown" href="{key}.html.md">', '<meta property="og:type" content="article">']
     if url:  # the card is asked for by others, who need its whole address

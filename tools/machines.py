@@ -6,9 +6,9 @@ The text is the page's address with .md behind it, as https://llmstxt.org propos
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import formats
-from formats import Chapter, Node, inlines, nodes, pandoc, quoted, rewrite, string, tree
 from notebooks import key
+from paper import compile_typst, quoted
+from trees import ABOUT, Chapter, Node, inlines, nodes, pandoc, particulars, rewrite, string, tree
 
 COLOURS = ("#0969da", "#b35900", "#1a7f37", "#59636e")  # of the parts, as on the map of the book
 
@@ -46,7 +46,7 @@ def index(chapters: list[Chapter], book: dict[str, str]) -> str:
     lines, part = [f"# {book['title']}", "", f"> {book['description']}", "", book["licence"]], ""
     for chapter in chapters:
         if not part or chapter.part != part:
-            lines += ["", f"## {chapter.part or formats.ABOUT}", ""]
+            lines += ["", f"## {chapter.part or ABOUT}", ""]
             part = chapter.part
         number = f"{chapter.number} · " if chapter.number else ""
         lines.append(f"- [{number}{chapter.title}]({book['url']}{chapter.key}.html.md): {chapter.description}")
@@ -61,7 +61,7 @@ def cards(chapters: list[Chapter], folder: Path) -> list[bytes]:
         colour = COLOURS[parts.index(c.part) % len(COLOURS)] if c.part else COLOURS[0]
         words = ", ".join(quoted(w) for w in (c.part, c.number, c.title, c.description, colour))
         calls.append(f"#card({words})")
-    made = formats.compile_typst(folder, "cards.typ", "\n" + "\n".join(calls), format="png", ppi=72)
+    made = compile_typst(folder, "cards.typ", "\n" + "\n".join(calls), format="png", ppi=72)
     return made if isinstance(made, list) else [made]
 
 
@@ -69,7 +69,7 @@ def write(folder: Path, chapters: list[Chapter], site: Path) -> None:
     """Write the texts, llms.txt and the cards into the site's folder, all or none."""
     made = {f"cards/{c.key}.png": picture for c, picture in zip(chapters, cards(chapters, folder))}
     made |= {f"{c.key}.html.md": text(c).encode() for c in chapters}
-    made["llms.txt"] = index(chapters, formats.particulars()).encode()
+    made["llms.txt"] = index(chapters, particulars()).encode()
     for name, data in made.items():
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(data)

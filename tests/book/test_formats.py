@@ -9,9 +9,12 @@ from xml.etree import ElementTree
 
 import formats
 import nbformat
+import paper
 import pytest
+import trees
 import yaml
 from conftest import ROOT, checker
+from notebooks import BookError
 from pypdf import PdfReader
 
 SPACE = re.compile(r"[\s\u00ad\u2010-]+")  # a PDF's text has line ends and hyphens of its own
@@ -19,18 +22,18 @@ SPACE = re.compile(r"[\s\u00ad\u2010-]+")  # a PDF's text has line ends and hyph
 
 def titles() -> list[str]:
     """Each chapter's, in the sidebar's order; the home page has another, as its own is the book's."""
-    firsts = [nbformat.read(c.path, as_version=4).cells[0].source for c in formats.order()]
-    return [formats.ABOUT, *(re.match(r"# (.*)", first)[1].replace("`", "") for first in firsts[1:])]
+    firsts = [nbformat.read(c.path, as_version=4).cells[0].source for c in trees.order()]
+    return [trees.ABOUT, *(re.match(r"# (.*)", first)[1].replace("`", "") for first in firsts[1:])]
 
 
 def parts() -> list[str]:
-    return list(dict.fromkeys(c.part for c in formats.order() if c.part))
+    return list(dict.fromkeys(c.part for c in trees.order() if c.part))
 
 
-def tags(chapters: list[formats.Chapter]) -> list[str]:
+def tags(chapters: list[trees.Chapter]) -> list[str]:
     """The numbers of all equations in these chapters."""
     cells = [cell for c in chapters for cell in nbformat.read(c.path, as_version=4).cells]
-    return [tag for cell in cells if cell.cell_type == "markdown" for tag in formats.TAG.findall(cell.source)]
+    return [tag for cell in cells if cell.cell_type == "markdown" for tag in trees.TAG.findall(cell.source)]
 
 
 def squeezed(text: str) -> str:
@@ -55,9 +58,9 @@ def trees(epub: dict[str, bytes]) -> dict[str, ElementTree.Element]:
 
 
 def test_order_is_that_of_the_sidebar() -> None:
-    listed = re.findall(r"[\w-]+\.ipynb", yaml.dump(formats.config()["website"]["sidebar"]["contents"], sort_keys=False))
+    listed = re.findall(r"[\w-]+\.ipynb", yaml.dump(trees.config()["website"]["sidebar"]["contents"], sort_keys=False))
     there = [name for name in listed if (ROOT / "nbs" / name).exists()]
-    assert [c.path.name for c in formats.order()] == there and len(there) > 3
+    assert [c.path.name for c in trees.order()] == there and len(there) > 3
 
 
 def test_pdf_has_parts_and_chapters_in_its_outline(pdf: PdfReader) -> None:
@@ -67,12 +70,12 @@ def test_pdf_has_parts_and_chapters_in_its_outline(pdf: PdfReader) -> None:
             top.append(entry.title)
         elif top[-1] in parts():
             chapters += [e.title for e in entry if not isinstance(e, list)]
-    assert top == ["Contents", formats.ABOUT, *parts()]
-    assert [squeezed(t) for t in chapters] == [squeezed(c.number + t) for c, t in zip(formats.order(), titles())][1:]
+    assert top == ["Contents", trees.ABOUT, *parts()]
+    assert [squeezed(t) for t in chapters] == [squeezed(c.number + t) for c, t in zip(trees.order(), titles())][1:]
 
 
 def test_pdf_numbers_every_equation(pdf: PdfReader) -> None:
-    chapters = [c for c in formats.order() if c.part == parts()[0]]  # the first part's: reading a page takes long
+    chapters = [c for c in trees.order() if c.part == parts()[0]]  # the first part's: reading a page takes long
     second = next(e for e in pdf.outline if not isinstance(e, list) and e.title == parts()[1])
     text = "".join(page.extract_text() for page in pdf.pages[: pdf.get_destination_page_number(second)])
     wanted = tags(chapters)
@@ -112,7 +115,7 @@ def test_pdf_names_the_page_that_a_list_leads_to(pdf: PdfReader) -> None:
     text = "".join(page.extract_text() for page in pdf.pages[start["Exercises"] : start["Index of names and terms"]])
     pages = [int(n) - 1 for n in re.findall(r"Exercise1→(\d+)", squeezed(text))]
     leads_to = [max((first, title) for title, first in start.items() if first <= page)[1] for page in pages]
-    with_exercises = [c for c in formats.order() if 'id=\\"exercise-1\\"' in (source := c.path.read_text(encoding="utf-8"))
+    with_exercises = [c for c in trees.order() if 'id=\\"exercise-1\\"' in (source := c.path.read_text(encoding="utf-8"))
                       and "## Exercises" in source]
     assert len(leads_to) == len(with_exercises) > 5
     for title, chapter in zip(leads_to, with_exercises):
@@ -121,7 +124,7 @@ def test_pdf_names_the_page_that_a_list_leads_to(pdf: PdfReader) -> None:
 
 
 def test_pdf_says_what_it_is(pdf: PdfReader) -> None:
-    about = formats.particulars()
+    about = trees.particulars()
     assert about["title"] in pdf.metadata.title and pdf.metadata.author == about["author"]
     assert pdf.trailer["/Root"]["/Lang"] == about["lang"] and pdf.trailer["/Root"]["/MarkInfo"]["/Marked"]
     assert pdf.xmp_metadata is not None and b"pdfuaid" in pdf.xmp_metadata.stream.get_data()
@@ -136,7 +139,7 @@ def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
         if entries[-1] in map(squeezed, parts()):
             entries += [squeezed("".join(a.itertext())) for a in top.iterfind("x:ol/x:li/x:a", ns)]
     wanted, part = [], ""
-    for chapter, title in zip(formats.order(), titles()):
+    for chapter, title in zip(trees.order(), titles()):
         wanted += [squeezed(chapter.part)] if chapter.part != part else []
         wanted.append(squeezed(chapter.number + title))
         part = chapter.part
@@ -150,7 +153,7 @@ def test_epub_pages_have_titles_and_the_text_a_start(epub: dict[str, bytes]) -> 
         first = next((e for e in tree.iter() if e.tag in (f"{{{ns['x']}}}h1", f"{{{ns['x']}}}h2")), None)
         assert first is None or tree.find(".//x:title", ns).text == "".join(first.itertext()), name
     start = [a.get("href") for a in pages["EPUB/nav.xhtml"].iter() if a.get(ns["epub"]) == "bodymatter"]
-    assert [formats.ABOUT] == [pages[f"EPUB/{href}"].find(".//x:h1", ns).text for href in start]
+    assert [trees.ABOUT] == [pages[f"EPUB/{href}"].find(".//x:h1", ns).text for href in start]
 
 
 def test_epub_links_and_pictures_resolve(epub: dict[str, bytes]) -> None:
@@ -177,7 +180,7 @@ def test_epub_sets_every_formula_and_number(epub: dict[str, bytes]) -> None:
         for equation in tree.iterfind(".//x:span[@class='equation']", ns):
             assert equation.find("m:math", ns) is not None
             numbers.append(equation.find("x:span", ns).text.strip("()"))
-    assert numbers == tags(formats.order())
+    assert numbers == tags(trees.order())
 
 
 def test_pictures_are_settled_for_paper(epub: dict[str, bytes]) -> None:
@@ -205,16 +208,16 @@ def book(folder: Path, text: str) -> Path:
     return path
 
 
-def chapter(folder: Path, text: str) -> formats.Chapter:
-    made = formats.Chapter(book(folder, text), "words", "3", "I")
-    formats.read(made, folder)
-    formats.connect([made], "https://example.org/")
+def chapter(folder: Path, text: str) -> trees.Chapter:
+    made = trees.Chapter(book(folder, text), "words", "3", "I")
+    trees.read(made, folder)
+    trees.connect([made], "https://example.org/")
     return made
 
 
 def test_formula_that_pandoc_cannot_convert_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(formats.BookError, match=r"(?s)pandoc, json to typst.*undefinedmacro"):
-        formats.typst_source([chapter(tmp_path, r"$$\undefinedmacro{x} \tag{3.1}$$")])
+    with pytest.raises(BookError, match=r"(?s)pandoc, json to typst.*undefinedmacro"):
+        paper.typst_source([chapter(tmp_path, r"$$\undefinedmacro{x} \tag{3.1}$$")])
 
 
 @pytest.mark.parametrize("text, message", [
@@ -223,7 +226,7 @@ def test_formula_that_pandoc_cannot_convert_is_refused(tmp_path: Path) -> None:
     ("<details><summary>Answer</summary>\n\nopen", r"03_words.ipynb: <details> or <summary> is not closed"),
 ])
 def test_faults_of_a_chapter_are_named(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(formats.BookError, match=message):
+    with pytest.raises(BookError, match=message):
         chapter(tmp_path, text)
 
 
@@ -232,10 +235,10 @@ def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
     nb = nbformat.read(path, as_version=4)
     nb.cells.append(nbformat.v4.new_code_cell("x = 1", id="code-cell"))
     nbformat.write(nb, path)
-    made = formats.Chapter(path, "words", "3", "I")
-    formats.read(made, tmp_path)
-    formats.connect([made], "https://example.org/")
-    source = formats.typst_source([made])
+    made = trees.Chapter(path, "words", "3", "I")
+    trees.read(made, tmp_path)
+    trees.connect([made], "https://example.org/")
+    source = paper.typst_source([made])
     assert "#emph[logits]" in source and "<words-term-logit>" in source and "#link(<words-term-logit>)[term]" in source
     assert '#label("words-code-cell")' in source and "#link(<words-code-cell>)[cell]" in source
 
@@ -249,24 +252,24 @@ def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_pa
     nb = nbformat.read(path, as_version=4)
     nb.cells.append(nbformat.v4.new_code_cell("x", outputs=outputs))
     nbformat.write(nb, path)
-    made = formats.Chapter(path, "words", "3", "I")
-    formats.read(made, tmp_path)
-    source = formats.typst_source([made])
+    made = trees.Chapter(path, "words", "3", "I")
+    trees.read(made, tmp_path)
+    source = paper.typst_source([made])
     assert re.search(r"#report\[\s*#heading\(level: 3, supplement: \[section\]\)\[Rules\]", source) and "b (x)" in source
     assert not re.search(r"\[[TC]\]|caption", source)
     assert 'font-size="15px"' in (tmp_path / "words-1-0.svg").read_text()
 
 
 def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(chapters: list[formats.Chapter]) -> str:
+    def broken(chapters: list[trees.Chapter]) -> str:
         return "#no-such-function()"
 
     old = tmp_path / "nnlit.pdf"
     old.write_text("old")
     monkeypatch.setattr(formats, "typst_source", broken)
     path = book(tmp_path, "Words.")
-    monkeypatch.setattr(formats, "order", lambda: [formats.Chapter(path, "words", "3", "I")])
-    with pytest.raises(formats.BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
+    monkeypatch.setattr(formats, "order", lambda: [trees.Chapter(path, "words", "3", "I")])
+    with pytest.raises(BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
         with formats.gathered([(path, nbformat.read(path, as_version=4))]) as (folder, chapters):
             formats.write(folder, chapters, tmp_path, ("pdf",))
     assert old.read_text() == "old"
@@ -277,7 +280,7 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
             '<div class="exercise" id="exercise-1">\n\nWhy?\n\n'
             "<details><summary>Answer</summary>\n\n`#let` $x$(1) $a$.\n\n</details>\n\n</div>\n\n"
             '<div class="mistake">\n\nThis.\n\n</div>\n')
-    source = formats.typst_source([chapter(tmp_path, text)])
+    source = paper.typst_source([chapter(tmp_path, text)])
     assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
     assert "`#let`" in source and re.search(r"#answer\[\s*Answer\s*\]\[", source) and "#mistake[" in source
@@ -294,14 +297,14 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     ("| a | b |\n|---|---|\n| c | d |\n\nEnd.\n\nNo.", "\n\nEnd.\n\nNo."),
 ])
 def test_details_of_setting(tmp_path: Path, text: str, typst: str) -> None:
-    assert typst in formats.typst_source([chapter(tmp_path, text)])
+    assert typst in paper.typst_source([chapter(tmp_path, text)])
 
 
 def test_columns_are_as_wide_as_what_they_show() -> None:
-    def cell(text: str, rows: int = 1) -> formats.Node:
-        return [["", [], []], {"t": "AlignDefault"}, rows, 1, [{"t": "Plain", "c": [formats.string(text)]}]]
+    def cell(text: str, rows: int = 1) -> trees.Node:
+        return [["", [], []], {"t": "AlignDefault"}, rows, 1, [{"t": "Plain", "c": [trees.string(text)]}]]
 
-    def row(*cells: formats.Node) -> formats.Node:
+    def row(*cells: trees.Node) -> trees.Node:
         return [["", [], []], list(cells)]
 
     long = "word " * 40
@@ -309,5 +312,5 @@ def test_columns_are_as_wide_as_what_they_show() -> None:
     columns = [[{"t": "AlignDefault"}, {"t": "ColWidthDefault"}]] * 2
     none = [["", [], []], []]
     table = {"t": "Table", "c": [["", [], []], [None, []], columns, none, [[["", [], []], 0, [], rows]], none]}
-    first, second = (width["c"] for _, width in formats.typst_table(table)[0]["c"][2])
+    first, second = (width["c"] for _, width in paper.typst_table(table)[0]["c"][2])
     assert first < second and first + second == pytest.approx(1)

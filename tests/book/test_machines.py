@@ -6,26 +6,26 @@ import struct
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import formats
 import machines
 import nbformat
 import pytest
+import trees
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
-CHAPTERS = formats.order()
-URL = formats.particulars()["url"]
+CHAPTERS = trees.order()
+URL = trees.particulars()["url"]
 
 
 def test_llms_txt_lists_every_text_by_parts(site: Path) -> None:
     text = (site / "llms.txt").read_text(encoding="utf-8")
     assert re.findall(r"\]\((\S+?)\)", text) == [f"{URL}{c.key}.html.md" for c in CHAPTERS]
-    assert re.findall(r"^## (.*)$", text, re.M) == [formats.ABOUT, *dict.fromkeys(c.part for c in CHAPTERS if c.part)]
+    assert re.findall(r"^## (.*)$", text, re.M) == [trees.ABOUT, *dict.fromkeys(c.part for c in CHAPTERS if c.part)]
     assert all(re.search(r"\): \S.{20}", line) for line in text.splitlines() if line.startswith("- "))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.key)
-def test_text_holds_what_the_page_holds(site: Path, chapter: formats.Chapter) -> None:
+def test_text_holds_what_the_page_holds(site: Path, chapter: trees.Chapter) -> None:
     text = (site / f"{chapter.key}.html.md").read_text(encoding="utf-8")
     page = BeautifulSoup((site / f"{chapter.key}.html").read_text(encoding="utf-8"), "html.parser")
     assert "<svg" not in text and "<div" not in text and "#|" not in text
@@ -35,7 +35,7 @@ def test_text_holds_what_the_page_holds(site: Path, chapter: formats.Chapter) ->
         words = " ".join(re.findall(r"\w+", str(picture["aria-label"])))
         assert words in " ".join(re.findall(r"\w+", text))
     cells = [c.source for c in nbformat.read(chapter.path, as_version=4).cells if c.cell_type == "markdown"]
-    for tag in formats.TAG.findall("".join(cells)):
+    for tag in trees.TAG.findall("".join(cells)):
         assert f"\\tag{{{tag}}}" in text
     prose = re.sub(r"^```.*?^```|^    .*?$|`[^`\n]*`", "", text, flags=re.M | re.S)
     for link in re.findall(r"\]\(([^)\s]+)\)", prose):
@@ -44,7 +44,7 @@ def test_text_holds_what_the_page_holds(site: Path, chapter: formats.Chapter) ->
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.key)
-def test_head_says_where_they_are(site: Path, chapter: formats.Chapter) -> None:
+def test_head_says_where_they_are(site: Path, chapter: trees.Chapter) -> None:
     head = BeautifulSoup((site / f"{chapter.key}.html").read_text(encoding="utf-8"), "html.parser").head
     said = {str(m.get("property") or m.get("name")): str(m.get("content")) for m in head.select("meta[content]")}
     at = {"og:image": f"{URL}cards/{chapter.key}.png", "og:url": f"{URL}{chapter.key}.html"} if URL else {}
@@ -66,9 +66,9 @@ def test_sitemap_lists_every_page(site: Path) -> None:
 
 
 def test_links_between_texts_and_the_tree_left_alone() -> None:
-    link = {"t": "Link", "c": [["", [], []], [formats.string("there")], ["06a_selftest_one.ipynb#x", ""]]}
+    link = {"t": "Link", "c": [["", [], []], [trees.string("there")], ["06a_selftest_one.ipynb#x", ""]]}
     blocks = [{"t": "Div", "c": [["", ["check"], []], [{"t": "Para", "c": [link]}]]}]
     kept = copy.deepcopy(blocks)
-    chapter = formats.Chapter(ROOT / "nbs" / "02_softmax.ipynb", "softmax", "2", "I", blocks=blocks)
+    chapter = trees.Chapter(ROOT / "nbs" / "02_softmax.ipynb", "softmax", "2", "I", blocks=blocks)
     assert machines.text(chapter) == "[there](selftest_one.html.md#x)\n"
     assert blocks == kept  # the PDF is made from the same tree
