@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Array, NDArray, as_array, check_array, check_target
-from .module import Module
+from .module import Module, inference_mode
 from .softmax import softmax
 
 # %% ../nbs/12_inference.ipynb #predict
@@ -22,7 +22,8 @@ def _logits(model: Module, x: Array) -> Array:
     """model(x), if it is two or more logits a sample."""
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, not {type(model).__name__}")
-    logits = model(x)  # (N, K)
+    with inference_mode(model):
+        logits = model(x)  # (N, K)
     check_array("the model's output", logits, ("N", "K"))
     if logits.shape[1] < 2:
         raise ValueError("the model's output must be 2 or more logits a sample, not 1")
