@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
-from .checks import Array, NDArray, check_array
+from .checks import Array, NDArray, as_array, as_generator, check_array, check_shape
 
 # %% auto #0
 __all__ = ['load_digits', 'hold_out', 'standardization']
@@ -30,18 +31,19 @@ def load_digits() -> tuple[Array, NDArray[np.int64]]:
 
 # %% ../nbs/13_digits.ipynb #hold-out
 def hold_out(
-    x: Array, y: NDArray[np.int64], n: int, rng: int | np.random.Generator | None = None
-) -> tuple[Array, NDArray[np.int64], Array, NDArray[np.int64]]:
+    x: Any, y: Any, n: int, rng: int | np.random.Generator | None = None
+) -> tuple[Array, NDArray[Any], Array, NDArray[Any]]:
     """Put n samples aside at random: x and y of the rest, then x and y of those n.
 
+    x (N, ...) and y (N,): arrays, lists, data frames or series, row by row.
     Raises ValueError unless y has a label for each row of x and 0 < n < N.
     """
-    check_array("x", x, ("N", "D"))
-    if np.shape(y) != (len(x),):
-        raise ValueError(f"y must have shape ({len(x)},), not {np.shape(y)}")
+    x, y = as_array("x", x), as_array("y", y)  # a series is by its rows, not its index
+    check_array("x", x, ("N", "D", "..."))
+    check_shape("y", y, (len(x),))
     if not isinstance(n, (int, np.integer)) or not 0 < n < len(x):
         raise ValueError(f"n must be a whole number from 1 to {len(x) - 1}, not {n!r}")
-    order = np.random.default_rng(rng).permutation(len(x))  # (N,)
+    order = as_generator(rng).permutation(len(x))  # (N,)
     rest, out = order[n:], order[:n]
     return x[rest], y[rest], x[out], y[out]
 

@@ -7,14 +7,18 @@ __all__ = ['predict', 'predict_proba', 'reliability', 'save', 'load']
 
 # %% ../nbs/12_inference.ipynb #imports
 import os
+from importlib import import_module
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .checks import Array, NDArray, as_array, check_array, check_target
-from .module import Module, inference_mode
+from nnlit.checks import (
+    Array, NDArray, as_array, check_array, check_dtype, check_finite, check_shape,
+    check_target,
+)
+from .module import Module, inference_mode, named
 from .softmax import softmax
 
 # %% ../nbs/12_inference.ipynb #predict
@@ -72,25 +76,58 @@ def reliability(
     full = count > 0
     return totals[0][full] / count[full], totals[1][full] / count[full], count[full]
 
+# %% ../nbs/12_inference.ipynb #save-parts
+def _arrays(model: Module) -> dict[str, Any]:
+    """All that a model keeps: what it has learnt, and its buffers."""
+    return {**named(model, "parameters"), **named(model, "buffers")}
+
+
+def _write(file: Any, arrays: dict[str, Any]) -> None:
+    """The arrays as np.savez writes them, whatever their names."""
+    with import_module("zipfile").ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+
+
+def _clean(target: Path) -> None:
+    """Remove what saves of this file have left whose process is no more."""
+    for left in target.parent.glob(f".{target.name}.*-*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-2].split("-")[0]), 0)  # 0: is it there?
+        except (ProcessLookupError, ValueError):
+            left.unlink(missing_ok=True)
+        except OSError:
+            pass  # there, and somebody else's
+
 # %% ../nbs/12_inference.ipynb #save
 def save(model: Module, path: str | os.PathLike[str]) -> None:
-    """Write the model's parameters to a .npz file, whole or not at all.
+    """Write the model's parameters and buffers to a .npz file, whole or not at all.
 
-    What is there already is replaced at the end, or stays if anything goes wrong.
-    Raises ValueError for a parameter that is not finite, OSError if it cannot be written.
+    What is there already is replaced at the end, with its mode, or stays if anything goes
+    wrong; through a link, what the link leads to. What a save that was killed has left
+    behind goes.
+    Raises ValueError for a parameter that is not finite or a path that leads to no plain
+    file, OSError if it cannot be written.
     """
-    path = Path(path)
-    for name, array in model.parameters.items():
-        check_array(f"parameter {name}", array, array.shape)
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")  # same folder, same disk
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ValueError(f"path must lead to a plain file, but {path} is of another kind")
+    arrays = _arrays(model)
+    for name, array in arrays.items():
+        check_finite(f"parameter {name}", array)
+    part = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         with open(part, "xb") as file:
-            np.savez(file, **model.parameters)  # type: ignore[arg-type]
+            _write(file, arrays)
             file.flush()
             os.fsync(file.fileno())  # on the disk, then renamed
-        os.replace(part, path)
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o7777)
+        os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+        _clean(target)
 
 # %% ../nbs/12_inference.ipynb #load
 def load(model: Module, path: str | os.PathLike[str]) -> None:
@@ -105,10 +142,13 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
                 found = {name: arrays[name] for name in arrays.files}
         except Exception as error:  # NumPy raises many kinds
             raise ValueError(f"{path} is damaged, or was not written by save") from error
-    if set(found) != set(model.parameters):
-        wanted = sorted(model.parameters)
-        raise ValueError(f"{path} must hold the parameters {wanted}, not {sorted(found)}")
-    for name, array in model.parameters.items():
-        check_array(f"{path}: {name}", found[name], array.shape, array.dtype)
-    for name, array in model.parameters.items():
+    kept = _arrays(model)
+    if set(found) != set(kept):
+        came = sorted(found)
+        raise ValueError(f"{path} must hold the parameters {sorted(kept)}, not {came}")
+    for name, array in kept.items():
+        check_shape(f"{path}: {name}", found[name], array.shape)
+        check_dtype(f"{path}: {name}", found[name], (array.dtype,))
+        check_finite(f"{path}: {name}", found[name])
+    for name, array in kept.items():
         array[...] = found[name]

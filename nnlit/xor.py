@@ -7,6 +7,7 @@ __all__ = ['X', 'LABELS', 'SEED', 'network', 'main', 'report']
 
 # %% ../nbs/11_xor.ipynb #imports
 import argparse
+import signal
 
 import numpy as np
 
@@ -66,4 +67,6 @@ def report(model: Sequential) -> int:
 
 # %% ../nbs/11_xor.ipynb #guard
 if __name__ == "__main__" and "__file__" in globals():
+    if hasattr(signal, "SIGPIPE"):  # in `… | head` end as other programs do, without a word
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     raise SystemExit(main())

@@ -9,6 +9,7 @@ import ast
 import importlib.abc
 import importlib.machinery
 import sys
+import zlib
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,17 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def noisy(product: Any, rng: np.random.Generator) -> Any:
-    """The product function, its result moved by one ulp up, down or not at all, entry by entry."""
+def noisy(product: Any, seed: int) -> Any:
+    """The product function, its result moved by one ulp up, down or not at all, entry by entry.
+
+    The same factors give the same product each time, as on every processor.
+    """
     def moved(a: Any, b: Any, out: Any = None, **options: Any) -> Any:
         result = product(a, b, **options)
         if np.result_type(result).kind == "f" and np.shape(a) and np.shape(a)[-1] > 1:
             exact = product(np.asarray(a, np.longdouble), np.asarray(b, np.longdouble), **options)
-            ways = rng.integers(-1, 2, size=np.shape(result))
+            factors = [zlib.crc32(np.ascontiguousarray(factor).tobytes()) for factor in (a, b)]
+            ways = np.random.default_rng([seed, *factors]).integers(-1, 2, size=np.shape(result))
             shifted = np.where(ways == 0, result, np.nextafter(result, np.where(ways > 0, np.inf, -np.inf).astype(result.dtype)))
             result = np.where(exact == result, result, shifted).astype(result.dtype)[()]
         if out is None:
@@ -66,9 +71,8 @@ def noisy(product: Any, rng: np.random.Generator) -> Any:
 
 def install(seed: int) -> None:
     """From now on, in this process, products round as on no processor there is."""
-    rng = np.random.default_rng(seed)
     for name in ("matmul", "dot"):
-        setattr(np, name, noisy(getattr(np, name), rng))
+        setattr(np, name, noisy(getattr(np, name), seed))
     sys.meta_path.insert(0, Finder())
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:

@@ -1,5 +1,6 @@
 """Predictions, saved weights, the digits, and XOR as a program."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnlit import Linear, ReLU, Sequential, hold_out, load, load_digits, predict, predict_proba, save, softmax, standardization
+from nnlit import (
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+    hold_out,
+    load,
+    load_digits,
+    predict,
+    predict_proba,
+    save,
+    softmax,
+    standardization,
+)
 
 x = np.random.default_rng(0).normal(size=(7, 3))
 
@@ -60,7 +74,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def full_disk(*args: Any, **arrays: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(np, "savez", full_disk)
+    monkeypatch.setattr(np.lib.format, "write_array", full_disk)
     with pytest.raises(OSError, match="no space"):
         save(network(5), file)
     assert file.read_bytes() == old and [f.name for f in tmp_path.iterdir()] == ["w.npz"]
@@ -107,3 +121,74 @@ def test_xor_as_a_program() -> None:
     assert learnt.returncode == 0 and not learnt.stderr and "loss" in learnt.stdout
     stuck = subprocess.run([sys.executable, "-m", "nnlit.xor", "--seed", "2"], capture_output=True, text=True)
     assert stuck.returncode == 1  # seed 2 ends on the plateau at 0.347
+
+
+def test_save_writes_through_a_link_and_keeps_the_mode(tmp_path: Path) -> None:
+    file, link = tmp_path / "w.npz", tmp_path / "link.npz"
+    save(network(), file)
+    file.chmod(0o640)
+    link.symlink_to(file)
+    save(network(5), link)
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o640
+    model = network()
+    load(model, file)
+    assert (model.parameters["0.W"] == network(5).parameters["0.W"]).all()
+
+
+def test_save_refuses_what_is_no_plain_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe, Path(os.devnull)):
+        with pytest.raises(ValueError, match="path must lead to a plain file"):
+            save(network(), path)
+    assert Path(os.devnull).is_char_device() and [f.name for f in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_a_killed_save_leaves_is_cleaned_up(tmp_path: Path) -> None:
+    file = tmp_path / "w.npz"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".w.npz.{gone.pid}-00ff.part").write_text("half")
+    (tmp_path / f".w.npz.{os.getpid()}-00ff.part").write_text("another thread is at it")
+    save(network(), file)
+    assert sorted(f.name for f in tmp_path.iterdir()) == [f".w.npz.{os.getpid()}-00ff.part", "w.npz"]
+
+
+def test_any_name_of_a_parameter_can_be_saved(tmp_path: Path) -> None:
+    class Odd(Module):
+        def __init__(self, value: float) -> None:
+            self.parameters = {name: np.full(2, value) for name in ("allow_pickle", "file", "args", "a/b")}
+            self.buffers = {"count": np.array(3 * int(value))}
+
+    one, two = Odd(1.0), Odd(2.0)
+    save(one, tmp_path / "odd.npz")
+    load(two, tmp_path / "odd.npz")
+    assert all((two.parameters[k] == 1).all() for k in one.parameters) and two.buffers["count"] == 3
+
+
+def test_hold_out_pairs_rows_whatever_holds_them() -> None:
+    class Series:
+        """As a series of pandas: what `[...]` finds is by an index of its own."""
+
+        def __init__(self, values: Any) -> None:
+            self.values = np.asarray(values)
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return self.values
+
+        def __len__(self) -> int:
+            return len(self.values)
+
+        def __getitem__(self, rows: Any) -> Any:
+            return self.values[::-1][rows]
+
+    rows, labels = np.arange(24.0).reshape(8, 3), np.arange(8)
+    for wrapped in (labels, labels.tolist(), Series(labels)):
+        a, la, b, lb = hold_out(Series(rows), wrapped, 3, rng=1)
+        assert (a[:, 0] / 3 == la).all() and (b[:, 0] / 3 == lb).all() and len(lb) == 3
+
+
+def test_xor_into_a_pipe_that_closes() -> None:
+    command = f"{sys.executable} -m nnlit.xor | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith("epoch     0") and not done.stderr
