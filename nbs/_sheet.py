@@ -25,7 +25,7 @@ N, D, K = 5, 3, 4  # all different, so that a shape says which axes it has
 
 @dataclass
 class Row:
-    """One layer of the sheet: its name, what makes it, what forward keeps, its lines; `of` is what it is a function of."""
+    """One layer: its name, what makes it, what forward keeps if anything, its lines, and what it is a function of."""
     name: str
     make: Callable[..., Any]
     keeps: str
@@ -36,7 +36,7 @@ class Row:
 LAYERS = [
     Row("Linear", lambda: Linear(D, K, rng=0), "x",
         ["y = x @ W + b", "dW = x.T @ grad", "db = grad.sum(axis=0)", "dx = grad @ W.T"]),
-    Row("Bias", lambda: Bias(K), "x.shape", ["y = x + b", "db = grad.sum(axis=0)", "dx = grad"]),
+    Row("Bias", lambda: Bias(K), "", ["y = x + b", "db = grad.sum(axis=0)", "dx = grad"]),
     Row("ReLU", ReLU, "x > 0", ["y = np.maximum(x, 0)", "dx = grad * (x > 0)"]),
     Row("Sigmoid", Sigmoid, "y", ["y = 1 / (1 + np.exp(-x))", "dx = grad * y * (1 - y)"]),
     Row("Tanh", Tanh, "y", ["y = np.tanh(x)", "dx = grad * (1 - y * y)"]),
@@ -120,7 +120,8 @@ def layers_table() -> str:
     groups = []
     for row in LAYERS:
         rest = [f"<td>{code(line)}</td><td>{shapes}</td></tr>" for line, shapes in run(row)[2]]
-        head = f'<th scope="rowgroup" rowspan="{len(rest)}">{row.name} <small>keeps {code(row.keeps)}</small></th>'
+        kept = f" <small>keeps {code(row.keeps)}</small>" if row.keeps else ""
+        head = f'<th scope="rowgroup" rowspan="{len(rest)}">{row.name}{kept}</th>'
         groups.append(f"<tbody>\n<tr>{head}" + "\n<tr>".join(rest) + "\n</tbody>")
     head = "".join(f'<th scope="col">{c}</th>' for c in ("layer", "forward, then backward", "shapes"))
     return f'{TABLE} class="sheet-layers"><thead><tr>{head}</tr></thead>\n' + "\n".join(groups) + "\n</table>"
