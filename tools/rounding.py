@@ -54,14 +54,23 @@ def noisy(product: Any, seed: int) -> Any:
 
     The same factors give the same product each time, as on every processor.
     """
-    def moved(a: Any, b: Any, out: Any = None, **options: Any) -> Any:
+    def move(a: Any, b: Any, **options: Any) -> Any:
         result = product(a, b, **options)
-        if np.result_type(result).kind == "f" and np.shape(a) and np.shape(a)[-1] > 1:
-            exact = product(np.asarray(a, np.longdouble), np.asarray(b, np.longdouble), **options)
-            factors = [zlib.crc32(np.ascontiguousarray(factor).tobytes()) for factor in (a, b)]
-            ways = np.random.default_rng([seed, *factors]).integers(-1, 2, size=np.shape(result))
-            shifted = np.where(ways == 0, result, np.nextafter(result, np.where(ways > 0, np.inf, -np.inf).astype(result.dtype)))
-            result = np.where(exact == result, result, shifted).astype(result.dtype)[()]
+        if np.result_type(result).kind != "f" or not np.shape(a) or np.shape(a)[-1] == 1:
+            return result
+        exact = product(np.asarray(a, np.longdouble), np.asarray(b, np.longdouble), **options)
+        factors = [zlib.crc32(np.ascontiguousarray(factor).tobytes()) for factor in (a, b)]
+        ways = np.random.default_rng([seed, *factors]).integers(-1, 2, size=np.shape(result))
+        shifted = np.where(ways == 0, result, np.nextafter(result, np.where(ways > 0, np.inf, -np.inf).astype(result.dtype)))
+        return np.where(exact == result, result, shifted).astype(result.dtype)[()]
+
+    def moved(a: Any, b: Any, out: Any = None, **options: Any) -> Any:
+        tracer = sys.gettrace()
+        sys.settrace(None)  # who counts instructions is not to count these
+        try:
+            result = move(a, b, **options)
+        finally:
+            sys.settrace(tracer)
         if out is None:
             return result
         out[...] = result
