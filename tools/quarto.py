@@ -3,14 +3,26 @@
 Each function takes a page as BeautifulSoup has read it and changes it in place; `mend` calls them all.
 """
 
+import base64
+import re
 from pathlib import Path
+from typing import Any
 
 from bs4 import BeautifulSoup, Tag
+from bs4.dammit import EntitySubstitution
+from bs4.formatter import HTMLFormatter
 
 # quarto-nav.js takes the href of every link for a string; that of a link inside a drawing is an object
 STRINGS = """Object.defineProperty(SVGAElement.prototype, "href", {
   get() { return this.getAttribute("href") || ""; }, set(address) { this.setAttribute("href", address); }
 });"""
+
+
+class AsWritten(HTMLFormatter):
+    """Attributes in the order in which the renderer wrote them, which finish.py knows."""
+
+    def attributes(self, tag: Tag) -> list[tuple[str, Any]]:
+        return list(tag.attrs.items())
 
 
 def no_loader(page: BeautifulSoup) -> None:
@@ -34,12 +46,26 @@ def links_in_drawings(page: BeautifulSoup) -> None:
         page.head.insert(0, script)
 
 
+IMPORT = re.compile(r"""((?:from|import)\s*)(["'])(\.{1,2}/[^"']+)\2""")
+
+
+def whole(file: Path) -> str:
+    """A module script with those that it imports inside, as addresses that hold their text: a file can load no other."""
+    def one(m: re.Match[str]) -> str:
+        other = base64.b64encode(whole(file.parent / m[3]).encode()).decode()
+        return f'{m[1]}"data:text/javascript;base64,{other}"'
+    return IMPORT.sub(one, file.read_text(encoding="utf-8"))
+
+
 def modules_inside(page: BeautifulSoup, site: Path) -> None:
     """Module scripts stand in the page itself: a browser does not load them for a page that was opened as a file."""
-    for script in page.select('script[type="module"][src]'):
-        file = site / str(script["src"])
-        text = file.read_text(encoding="utf-8") if file.is_file() else "import"
-        if "import" not in text and "</script" not in text:  # one that loads others has to stay where it is
+    scripts = [(s, site / str(s["src"])) for s in page.select('script[type="module"][src]')]
+    imported = {str((file.parent / m[3]).resolve()) for _, file in scripts if file.is_file()
+                for m in IMPORT.finditer(file.read_text(encoding="utf-8"))}
+    for script, file in scripts:
+        if str(file.resolve()) in imported:
+            script.decompose()  # another brings it along
+        elif file.is_file() and "</script" not in (text := whole(file)):
             del script["src"]
             script.string = text
 
@@ -50,14 +76,14 @@ def contents(page: BeautifulSoup) -> None:
     headings = [h for h in page.select("main h2") if h.get("id") or (h.parent and h.parent.get("id"))]
     if margin is None or page.select_one("#TOC") or len(headings) < 2:
         return
-    nav = page.new_tag("nav", id="TOC", role="doc-toc", attrs={"class": "toc-active", "aria-label": "On this page"})
+    nav = page.new_tag("nav", attrs={"id": "TOC", "role": "doc-toc", "class": "toc-active"})  # finish.py names it
     title = page.new_tag("h2", id="toc-title")
     title.string = "On this page"
     rows = page.new_tag("ul")
     for heading in headings:
         row, link = page.new_tag("li"), page.new_tag("a", attrs={"class": "nav-link"})
         parent = heading.parent if isinstance(heading.parent, Tag) else heading
-        link["href"] = f"#{heading.get('id') or parent.get('id')}"
+        link["href"] = link["data-scroll-target"] = f"#{heading.get('id') or parent.get('id')}"
         link.string = heading.get_text(" ", strip=True)
         row.append(link)
         rows.append(row)
@@ -75,4 +101,4 @@ def mend(text: str, site: Path) -> str:
     links_in_drawings(page)
     modules_inside(page, site)
     contents(page)
-    return str(page)
+    return page.decode(formatter=AsWritten(EntitySubstitution.substitute_xml, void_element_close_prefix=""))
