@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,9 @@ class Place:
         return self.part == "Appendices"
 
 
+@cache
 def config() -> Any:
-    """_quarto.yml."""
+    """_quarto.yml, read once."""
     return yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
 
 
