@@ -53,7 +53,7 @@ def epub(site: Path) -> dict[str, bytes]:
         return {name: z.read(name) for name in z.namelist()}
 
 
-def trees(epub: dict[str, bytes]) -> dict[str, ElementTree.Element]:
+def parsed(epub: dict[str, bytes]) -> dict[str, ElementTree.Element]:
     return {name: ElementTree.fromstring(data) for name, data in epub.items() if name.endswith(".xhtml")}
 
 
@@ -132,7 +132,7 @@ def test_pdf_says_what_it_is(pdf: PdfReader) -> None:
 
 def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
     ns = {"x": "http://www.w3.org/1999/xhtml"}
-    contents = trees(epub)["EPUB/nav.xhtml"].find(".//x:nav/x:ol", ns)
+    contents = parsed(epub)["EPUB/nav.xhtml"].find(".//x:nav/x:ol", ns)
     entries = []
     for top in contents.iterfind("x:li", ns):
         entries.append(squeezed("".join(top.find("x:a", ns).itertext())))
@@ -148,7 +148,7 @@ def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
 
 def test_epub_pages_have_titles_and_the_text_a_start(epub: dict[str, bytes]) -> None:
     ns = {"x": "http://www.w3.org/1999/xhtml", "epub": "{http://www.idpf.org/2007/ops}type"}
-    pages = trees(epub)
+    pages = parsed(epub)
     for name, tree in pages.items():
         first = next((e for e in tree.iter() if e.tag in (f"{{{ns['x']}}}h1", f"{{{ns['x']}}}h2")), None)
         assert first is None or tree.find(".//x:title", ns).text == "".join(first.itertext()), name
@@ -157,7 +157,7 @@ def test_epub_pages_have_titles_and_the_text_a_start(epub: dict[str, bytes]) -> 
 
 
 def test_epub_links_and_pictures_resolve(epub: dict[str, bytes]) -> None:
-    pages = trees(epub)
+    pages = parsed(epub)
     ids = {name: {e.get("id") for e in tree.iter()} for name, tree in pages.items()}
     for name, tree in pages.items():
         assert None in ids[name] and len([e for e in tree.iter() if e.get("id")]) == len(ids[name]) - 1, f"{name}: an id twice"
@@ -175,7 +175,7 @@ def test_epub_links_and_pictures_resolve(epub: dict[str, bytes]) -> None:
 def test_epub_sets_every_formula_and_number(epub: dict[str, bytes]) -> None:
     ns = {"x": "http://www.w3.org/1999/xhtml", "m": "http://www.w3.org/1998/Math/MathML"}
     numbers = []
-    for name, tree in trees(epub).items():
+    for name, tree in parsed(epub).items():
         assert "$" not in "".join(p.text or "" for p in tree.iterfind(".//x:p", ns)), name
         for equation in tree.iterfind(".//x:span[@class='equation']", ns):
             assert equation.find("m:math", ns) is not None
