@@ -266,7 +266,7 @@ def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
     old = tmp_path / "nnlit.pdf"
     old.write_text("old")
-    monkeypatch.setattr(formats, "typst_source", broken)
+    monkeypatch.setattr(paper, "typst_source", broken)
     path = book(tmp_path, "Words.")
     monkeypatch.setattr(formats, "order", lambda: [trees.Chapter(path, "words", "3", "I")])
     with pytest.raises(BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
