@@ -326,6 +326,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'nnlit.softmax.softmax_jacobian': ('softmax.html#softmax_jacobian', 'nnlit/softmax.py')},
             'nnlit.train': { 'nnlit.train.History': ('train.html#history', 'nnlit/train.py'),
                              'nnlit.train._check_data': ('train.html#_check_data', 'nnlit/train.py'),
+                             'nnlit.train._check_parts': ('train.html#_check_parts', 'nnlit/train.py'),
                              'nnlit.train._check_targets': ('train.html#_check_targets', 'nnlit/train.py'),
                              'nnlit.train._count_epochs': ('train.html#_count_epochs', 'nnlit/train.py'),
                              'nnlit.train._installed': ('train.html#_installed', 'nnlit/train.py'),

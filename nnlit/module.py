@@ -175,6 +175,7 @@ def past_the_door(passed: bool = True) -> Iterator[None]:
     finally:
         _door.passed = before
 
+
 @contextmanager
 def inference_mode(model: Module) -> Iterator[None]:
     """Inside, the model is not trained: eval(), and afterwards every module as it was."""

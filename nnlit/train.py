@@ -23,7 +23,7 @@ from .module import Module, inference_mode, past_the_door, walk
 from .optimizers import Optimizer
 
 # %% auto #0
-__all__ = ['batches', 'History', 'train_step', 'evaluate', 'fit', 'check_same_model']
+__all__ = ['batches', 'History', 'train_step', 'evaluate', 'check_same_model', 'fit']
 
 # %% ../nbs/10a_train.ipynb #batches
 _Rows = slice | NDArray[np.integer[Any]]
@@ -48,7 +48,7 @@ class History:
 
     losses: the mean training loss, each batch's taken before its update.
     validation: the loss on the validation data after the epoch; empty if there are none.
-    steps: updates made. last: the latest loss; before the first step, that of all the data.
+    steps: updates made. last: the latest loss; nan before the first step.
     interrupted: whether Ctrl-C ended the training early.
     """
 
@@ -140,6 +140,28 @@ def _check_data(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
+def _check_parts(model: Module, loss: Loss, optimizer: Optimizer) -> None:
+    """A clear error unless the three are what they should be and belong together."""
+    parts = [("model", model, Module), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)]
+    for name, part, kind in parts:
+        if not isinstance(part, kind):
+            came = part.__name__ if isinstance(part, type) else type(part).__name__
+            raise TypeError(f"{name} must be of a class derived from {kind.__name__}, not {came}")
+    check_same_model(model, optimizer)
+
+
+def check_same_model(model: Module, optimizer: Optimizer) -> None:
+    """ValueError if the optimizer holds a layer that is not in the model: it trains another."""
+    inside = {id(module) for _, module in walk(model)}
+    for path, layer in optimizer.layers.items():
+        if id(layer) not in inside:
+            kind = type(layer).__name__
+            raise ValueError(
+                f"optimizer must hold layers of this model, but its {kind} {path!r} is of "
+                "another: make the optimizer after the model"
+            )
+
+
 def _check_targets(model: Module, loss: Loss, x: Array, y: Any, some: int = 1024) -> None:
     """A clear error unless the model takes the first of x, and the loss all of y."""
     with inference_mode(model):
@@ -169,20 +191,14 @@ def fit(
     check_whole("epochs", epochs)
     if batch_size is not None:
         check_whole("batch_size", batch_size)
+    _check_parts(model, loss, optimizer)
     x, y = _check_data("", x, y)
+    _check_targets(model, loss, x, y)
     if validation is not None:
         if not isinstance(validation, tuple) or len(validation) != 2:
             kind = type(validation).__name__
             raise TypeError(f"validation must be a tuple (x, y), not {kind}")
         validation = _check_data("validation ", *validation)
-    for kind, part in [(Module, model), (Loss, loss), (Optimizer, optimizer)]:
-        if not isinstance(part, kind):
-            came = part.__name__ if isinstance(part, type) else type(part).__name__
-            name = kind.__name__.lower().replace("module", "model")
-            raise TypeError(f"{name} must be of a class derived from {kind.__name__}, not {came}")
-    check_same_model(model, optimizer)
-    _check_targets(model, loss, x, y)
-    if validation is not None:
         _check_targets(model, loss, *validation)
     step = partial(train_step, model, loss, optimizer)
     if compiled:
@@ -200,20 +216,9 @@ def fit(
         history.interrupted = True
     except NotFinite as error:
         epoch = len(history.losses) + 1
+        last = f"the last finite loss was {history.last:.6g}"
         raise FloatingPointError(
             f"training diverged after step {history.steps}, in epoch {epoch}: {error}; "
-            f"the last finite loss was {history.last:.6g}, lr is {optimizer.lr:g}"
+            f"{last if history.steps else 'no loss was finite'}, lr is {optimizer.lr:g}"
         ) from error
     return history
-
-
-def check_same_model(model: Module, optimizer: Optimizer) -> None:
-    """ValueError if the optimizer holds a layer that is not in the model: it trains another."""
-    inside = {id(module) for _, module in walk(model)}
-    for path, layer in optimizer.layers.items():
-        if id(layer) not in inside:
-            kind = type(layer).__name__
-            raise ValueError(
-                f"optimizer must hold layers of this model, but its {kind} {path!r} is of "
-                "another: make the optimizer after the model"
-            )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from paper import PRINT, compile_typst
-from trees import Chapter, Node, div, inlines, nodes, pandoc, particulars, raw, rewrite, string, tidy, tree
+from trees import Chapter, Node, div, inlines, nodes, pandoc, part_heading, particulars, raw, rewrite, string, tidy, tree
 
 
 def metadata(value: Any) -> Node:
@@ -69,7 +69,7 @@ def epub(chapters: list[Chapter], folder: Path) -> Path:
     for chapter in chapters:
         if chapter.part != part:
             part = chapter.part
-            blocks.append({"t": "Header", "c": [1, ["", ["part"], []], [string(part)]]})
+            blocks.append(part_heading(part))
         title, *rest = rewrite(chapter.blocks, for_epub)
         if chapter.number:
             title["c"][2][:0] = [string(chapter.number), string("\u2002")]

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import typst
 from notebooks import ROOT, BookError
-from trees import Chapter, Node, inlines, nodes, pandoc, raw, rewrite, string, tidy, tree
+from trees import Chapter, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree
 
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
@@ -135,7 +135,7 @@ def typst_source(chapters: list[Chapter]) -> str:
     for chapter in chapters:
         if chapter.part != part:
             part = chapter.part
-            blocks.append({"t": "Header", "c": [1, ["", ["part"], []], [string(part)]]})
+            blocks.append(part_heading(part))
         for node in nodes(chapter.blocks):
             if node["t"] == "Header":
                 depth, (anchor, _, _), words = node["c"]

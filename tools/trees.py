@@ -291,6 +291,11 @@ def inlines(blocks: list[Node]) -> list[Node]:
     return [i for b in inner for i in (b["c"][2] if b["t"] == "Header" else b["c"])]
 
 
+def part_heading(part: str) -> Node:
+    """The heading with which a part of the book begins."""
+    return {"t": "Header", "c": [1, ["", ["part"], []], [string(part)]]}
+
+
 def tree(blocks: list[Node], meta: Node | None = None) -> str:
     """A document for pandoc to write."""
     return json.dumps({"pandoc-api-version": [1, 23, 1], "meta": meta or {}, "blocks": blocks})
