@@ -129,19 +129,24 @@ def check_number(
 class _Number:
     """Checks what an attribute is set to, and keeps it where attributes are kept."""
 
-    def __init__(self, *limits: Any) -> None:
-        self.limits = limits
+    def __init__(self, *limits: Any, optional: bool = False) -> None:
+        self.limits, self.optional = limits, optional
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __set__(self, instance: Any, value: float) -> None:
-        vars(instance)[self.name] = check_number(self.name, value, *self.limits)
+    def __set__(self, instance: Any, value: float | None) -> None:
+        if not (value is None and self.optional):
+            value = check_number(self.name, value, *self.limits)
+        vars(instance)[self.name] = value
 
 
-def Number(low: float, high: float, above: bool = False) -> Any:
-    """An attribute that check_number looks at when it is set: `lr: float = Number(0, 1)`."""
-    return _Number(low, high, above)
+def Number(low: float, high: float, above: bool = False, optional: bool = False) -> Any:
+    """An attribute that check_number looks at when it is set: `lr: float = Number(0, 1)`.
+
+    optional: None is taken too.
+    """
+    return _Number(low, high, above, optional=optional)
 
 # %% ../nbs/97_checks.ipynb #check-float-dtype
 def check_float_dtype(dtype: Any) -> np.dtype[Any]:

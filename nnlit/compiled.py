@@ -67,7 +67,7 @@ class Step:
         """
         if outside():
             x, y = self.look(x, y)
-        key = x.shape, y.ndim, self.switches(self.optimizer)
+        key = x.shape, y.ndim, self.switches(self.optimizer), self.optimizer.clip_norm
         try:
             loss = (self.programs.get(key) or self.compile(key, x, y))(x, y)
         except Exception:
@@ -90,7 +90,12 @@ class Step:
         return x, y
 
     def write(self, x: Any, y: Any) -> Program:
-        """The program for batches like this one, after the layers have had a look at it."""
+        """The program for batches like this one, after the layers have had a look at it.
+
+        Raises what compile_step does for an option that has come since.
+        """
+        _check_kind("loss", self.loss, Loss)
+        _check_kind("optimizer", self.optimizer, Optimizer)
         x, y = self.look(x, y)
         self.loss(self.model(x), y)  # now every layer knows the shape of its output
         return write(self.parts, self.optimizer, *self.look(x, y))
@@ -116,7 +121,7 @@ def _layers(model: Module) -> list[Module]:
 
 # %% ../nbs/14a_compiled.ipynb #known
 _KNOWN = set("""parameters gradients buffers cache output known training share layers lr
-    state held momentum weight_decay beta1 beta2 eps""".split())
+    state held momentum weight_decay nesterov beta1 beta2 eps""".split())
 
 
 def _check_kind(what: str, part: Any, base: type) -> None:
@@ -262,7 +267,8 @@ class Epochs:
     def run(self, x: NDArray[Any], y: NDArray[Any], orders: NDArray[Any]) -> NDArray[Any]:
         """The losses of epochs whose batches are all of one size."""
         size = min(self.batch_size, orders.shape[1])
-        key = size, y.ndim, self.step.switches(self.step.optimizer)
+        optimizer = self.step.optimizer
+        key = size, y.ndim, self.step.switches(optimizer), optimizer.clip_norm
         if key not in self.programs:
             self.programs[key] = self.compile(x[:size], y[:size])
         function, fetch, arrays = self.programs[key]

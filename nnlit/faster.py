@@ -21,7 +21,7 @@ from .checks import NDArray
 from .linear import Linear
 from .losses import Loss, MSELoss, SoftmaxCrossEntropyLoss
 from .module import Module
-from .optimizers import SGD, Adam, Optimizer
+from .optimizers import SGD, Adam, AdamW, Optimizer
 from .softmax import Softmax
 
 # %% ../nbs/14_faster.ipynb #lines
@@ -111,8 +111,8 @@ class Rule:
     folded: bool = False
 
 # %% ../nbs/14_faster.ipynb #sgd-lines
-def _sgd(momentum: bool, weight_decay: bool) -> Rule:
-    """SGD's rule with or without either of its two additions."""
+def _sgd(momentum: bool, weight_decay: bool, nesterov: bool) -> Rule:
+    """SGD's rule with or without each of its additions."""
     if not momentum and not weight_decay:
         return Rule("subtract(p, g, p)", folded=True)
     lines, numbers = [], ["lr"]
@@ -122,7 +122,10 @@ def _sgd(momentum: bool, weight_decay: bool) -> Rule:
     if momentum:
         lines.append("add(multiply(v, momentum, v), g, v)")
         numbers.append("momentum")
-    lines.append(f"subtract(p, multiply({'v' if momentum else 'g'}, lr, g), p)")
+    if nesterov and momentum:
+        lines.append("add(g, multiply(v, momentum, t), g)")
+    step = "v" if momentum and not nesterov else "g"
+    lines.append(f"subtract(p, multiply({step}, lr, g), p)")
     return Rule("\n".join(lines), tuple(numbers), ("v",) if momentum else ())
 
 # %% ../nbs/14_faster.ipynb #adam-lines
@@ -136,9 +139,13 @@ _ADAM = """state["t"] += 1
 # %% ../nbs/14_faster.ipynb #optimizer-lines
 # what decides about the lines, and the lines
 _Switches = Callable[[Any], tuple[bool, ...]]
+_NUMBERS = ("lr", "beta1", "beta2", "eps")
+_SHRINK = "multiply(p, 1 - lr * weight_decay, p)\n"
 OPTIMIZERS: dict[type[Optimizer], tuple[_Switches, Callable[..., Rule]]] = {
-    SGD: (lambda sgd: (sgd.momentum > 0, sgd.weight_decay > 0), _sgd),
-    Adam: (lambda _: (), lambda: Rule(_ADAM, ("lr", "beta1", "beta2", "eps"), ("m", "v"))),
+    SGD: (lambda sgd: (sgd.momentum > 0, sgd.weight_decay > 0, sgd.nesterov), _sgd),
+    Adam: (lambda _: (), lambda: Rule(_ADAM, _NUMBERS, ("m", "v"))),
+    AdamW: (lambda _: (), lambda: Rule(
+        _SHRINK + _ADAM, (*_NUMBERS, "weight_decay"), ("m", "v"))),
 }
 
 # %% ../nbs/14_faster.ipynb #words

@@ -14,6 +14,7 @@ import numpy as np
 from nnlit import (
     SGD,
     Adam,
+    AdamW,
     Bias,
     CrossEntropyLoss,
     Linear,
@@ -116,11 +117,13 @@ class Rule:
     renamed: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda options: options)
 
 
-def sgd(w: Any, gradients: Any, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> Iterator[Any]:
+def sgd(w: Any, gradients: Any, lr: float, momentum: float = 0.0, weight_decay: float = 0.0,
+        nesterov: bool = False) -> Iterator[Any]:
     seen: list[Any] = []
     for g in gradients:
         seen.append(g + weight_decay * w)
-        w = w - lr * sum(momentum**age * old for age, old in enumerate(reversed(seen)))  # the velocity, written out
+        v = sum(momentum**age * old for age, old in enumerate(reversed(seen)))  # the velocity, written out
+        w = w - lr * (seen[-1] + momentum * v if nesterov else v)
         yield w
 
 
@@ -133,8 +136,20 @@ def adam(w: Any, gradients: Any, lr: float, beta1: float = 0.9, beta2: float = 0
         yield w
 
 
+def adamw(w: Any, gradients: Any, lr: float, weight_decay: float = 0.01, **options: float) -> Iterator[Any]:
+    for move in np.diff([w, *adam(w, gradients, lr, **options)], axis=0):  # which do not depend on where it stands
+        w = w - lr * weight_decay * w + move
+        yield w
+
+
+def _torch_names(options: dict[str, Any]) -> dict[str, Any]:
+    betas = options.get("beta1", 0.9), options.get("beta2", 0.999)
+    return {name: value for name, value in options.items() if name[:4] != "beta"} | {"betas": betas}
+
+
 OPTIMIZERS: dict[str, Rule] = {
-    "SGD": Rule(SGD, sgd, [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2}], "SGD"),
-    "Adam": Rule(Adam, adam, [{"lr": 0.01}, {"lr": 0.1, "beta1": 0.5, "beta2": 0.8, "eps": 1e-3}], "Adam", lambda o: {
-        "lr": o["lr"], "betas": (o.get("beta1", 0.9), o.get("beta2", 0.999)), "eps": o.get("eps", 1e-8)}),
+    "SGD": Rule(SGD, sgd, [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2},
+                      {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.2, "nesterov": True}], "SGD"),
+    "Adam": Rule(Adam, adam, [{"lr": 0.01}, {"lr": 0.1, "beta1": 0.5, "beta2": 0.8, "eps": 1e-3}], "Adam", _torch_names),
+    "AdamW": Rule(AdamW, adamw, [{"lr": 0.01}, {"lr": 0.1, "weight_decay": 0.3, "beta1": 0.5}], "AdamW", _torch_names),
 }

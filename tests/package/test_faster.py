@@ -17,7 +17,7 @@ from nnlit.faster import LINES, Lines, text_of
 from nnlit.linear import Linear
 from nnlit.losses import CrossEntropyLoss, MSELoss, SoftmaxCrossEntropyLoss
 from nnlit.module import Module, Sequential, past_the_door
-from nnlit.optimizers import SGD, Adam, Optimizer
+from nnlit.optimizers import SGD, Adam, AdamW, Optimizer
 from nnlit.softmax import Softmax
 from nnlit.train import train_step
 
@@ -27,8 +27,10 @@ OPTIMIZERS = [
     lambda m: SGD(m, 0.1, momentum=0.9),
     lambda m: SGD(m, 0.1, weight_decay=0.01),
     lambda m: SGD(m, 0.1, momentum=0.5, weight_decay=0.1),
+    lambda m: SGD(m, 0.1, momentum=0.5, weight_decay=0.1, nesterov=True),
     lambda m: Adam(m, 0.01),
     lambda m: Adam(m, 0.01, beta1=0.0, beta2=0.5, eps=1e-3),
+    lambda m: AdamW(m, 0.01, weight_decay=0.3),
 ]
 
 
@@ -253,7 +255,7 @@ def test_what_cannot_be_compiled_is_said() -> None:
     model, loss = network(0, [3, 4], [ReLU]), SoftmaxCrossEntropyLoss()
     sgd = SGD(model, 0.1)
     odd = SGD(model, 0.1)
-    odd.nesterov = True  # type: ignore[attr-defined]
+    odd.mystery = True  # type: ignore[attr-defined]
     shared, alone = ReLU(), Sequential(ReLU())
     twice = Sequential(Sequential(Linear(3, 3), shared), Sequential(Linear(3, 4), shared))
     for args, kind, words in [
@@ -261,8 +263,9 @@ def test_what_cannot_be_compiled_is_said() -> None:
         ((Sequential(Mine(3, 4)), loss, sgd), TypeError, "layer 0 of model must be one of Linear, .*, not Mine"),
         ((None, loss, sgd), TypeError, "layer 0 of model must be one of .*, not NoneType"),
         ((model, CrossEntropyLoss(), sgd), TypeError, "loss must be one of SoftmaxCrossEntropyLoss, MSELoss .*not CrossEntr"),
-        ((model, loss, Other(model, 0.1)), TypeError, "optimizer must be one of SGD, Adam to be compiled, not Other"),
-        ((model, loss, odd), ValueError, "optimizer cannot be compiled with nesterov=True"),
+        ((model, loss, Other(model, 0.1)), TypeError, "optimizer must be one of SGD, Adam, AdamW to be compiled, not Other"),
+        ((model, loss, odd), ValueError, "optimizer cannot be compiled with mystery=True"),
+        ((model, loss, AdamW(model, clip_norm=1.0)), ValueError, "optimizer cannot be compiled with clip_norm=1.0"),
         ((model, SoftmaxCrossEntropyLoss([1, 2, 3, 4]), sgd), ValueError, "loss cannot be compiled with class_weights="),
         ((model, loss, SGD(network(0, [3, 4], [ReLU]), 0.1)), ValueError, "optimizer must hold layers of this model"),
         ((alone, loss, SGD(alone, 0.1)), ValueError, "it has nothing that the optimizer changes"),
@@ -270,6 +273,27 @@ def test_what_cannot_be_compiled_is_said() -> None:
     ]:
         with pytest.raises(kind, match=words):
             compile_step(*args)
+
+
+def test_an_option_that_comes_later_is_obeyed_or_refused() -> None:
+    model, loss, rng = network(0, [3, 4], [None]), SoftmaxCrossEntropyLoss(), np.random.default_rng(1)
+    x, y = rng.normal(size=(5, 3)), rng.integers(4, size=5)
+    optimizer = SGD(model, 0.1)
+    step = compile_step(model, loss, optimizer)
+    step(x, y)
+    before = model.parameters["0.W"].copy()
+    optimizer.clip_norm = 0.5
+    with pytest.raises(ValueError, match=r"optimizer cannot be compiled with clip_norm=0\.5"):
+        step(x, y)
+    assert (model.parameters["0.W"] == before).all()
+    optimizer.clip_norm = None
+    optimizer.momentum, optimizer.nesterov = 0.5, True
+    by_hand = copy.deepcopy(model)
+    sgd = SGD(by_hand, 0.1, momentum=0.5, nesterov=True)
+    for _ in range(3):
+        step(x, y)
+        train_step(by_hand, SoftmaxCrossEntropyLoss(), sgd, x, y)
+    assert_close(arrays(model, optimizer), arrays(by_hand, sgd), 1e-12)
 
 
 def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,8 +326,11 @@ COMPILERS = [pytest.param(lambda function: function, id="python"), pytest.param(
     find_spec("numba") is None, reason="numba is not installed"))]
 
 
+KINDS = [("labels", 0), ("rows", 3), ("mse", 5), ("labels", 5), ("mse", 1), ("labels", 4), ("rows", 7)]
+
+
 @pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("target, make", [("labels", 0), ("rows", 3), ("mse", 4), ("labels", 4), ("mse", 1)])
+@pytest.mark.parametrize("target, make", KINDS)
 @pytest.mark.parametrize("dtype, eps", [(np.float64, 1e-11), (np.float32, 1e-3)])
 def test_whole_epochs_do_what_the_steps_do(compiler: Any, target: str, make: int, dtype: Any, eps: float) -> None:
     widths = [3, 6, 5, 4]
@@ -318,7 +345,7 @@ def test_whole_epochs_do_what_the_steps_do(compiler: Any, target: str, make: int
     losses = np.vstack([epochs(x, y, orders[:3]), epochs(x, y, orders[3:])])  # in two goes: the state goes on
     assert losses.shape == (4, 5) and np.allclose(losses, wanted, rtol=eps)
     assert_close(arrays(a, opt_a), arrays(b, opt_b), eps)
-    if make == 4:
+    if make >= 5:
         assert all(type(kept["t"]) is int and kept["t"] == 20 for kept in opt_b.state.values())
 
 
