@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlit import (
     activations, bias, checks, digits, gradcheck, inference, initialization, linear, losses,
-    module, optimizers, train,
+    module, optimizers, schedules, train,
 )
 from .activations import *
 from .bias import *
@@ -24,6 +24,7 @@ from .linear import *
 from .losses import *
 from .module import *
 from .optimizers import *
+from .schedules import *
 from .softmax import Softmax, softmax, softmax_jacobian  # by name: softmax is a module too
 from .train import *
 
@@ -44,6 +45,7 @@ __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += module.__all__
 __all__ += optimizers.__all__
+__all__ += schedules.__all__
 __all__ += train.__all__
 __all__ += ["Softmax", "softmax", "softmax_jacobian"]
 __all__ += ["MISTAKES", "GradientError", "Report", "Result", "check_backward", "check_gradients"]

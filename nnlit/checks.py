@@ -15,7 +15,7 @@ import numpy as np
 # %% auto #0
 __all__ = ['NDArray', 'Array', 'FLOATS', 'as_array', 'NotFinite', 'check_array', 'check_dtype', 'check_shape', 'squares_add_up',
            'check_finite', 'check_whole', 'check_number', 'Number', 'check_float_dtype', 'as_generator', 'check_labels',
-           'check_rows', 'check_target']
+           'check_rows', 'check_target', 'check_weights']
 
 # %% ../nbs/97_checks.ipynb #array-type
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -204,3 +204,14 @@ def check_target(target: NDArray[Any], shape: tuple[int, int]) -> None:
     else:
         came = target.shape
         raise ValueError(f"target must be labels ({N},) or rows ({N}, {K}), not {came}")
+
+# %% ../nbs/97_checks.ipynb #check-weights
+def check_weights(name: str, weights: Any, N: int) -> Array:
+    """The weights as floats, if they are N numbers from 0 up, and not all of them 0."""
+    weights = as_array(name, weights)
+    if weights.dtype.kind in "iub":
+        weights = weights.astype(float)
+    check_array(name, weights, (N,))
+    if weights.min() < 0 or weights.sum() == 0:
+        raise ValueError(f"{name} must be 0 or more, and not all of them 0")
+    return weights

@@ -120,7 +120,7 @@ def _layers(model: Module) -> list[Module]:
     return [layer for part in model for layer in _layers(part)]
 
 # %% ../nbs/14a_compiled.ipynb #known
-_KNOWN = set("""parameters gradients buffers cache output known training share layers lr
+_KNOWN = set("""parameters gradients buffers cache output known training share seen layers lr
     state held momentum weight_decay nesterov beta1 beta2 eps""".split())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnlit.checks import (
     Array, NDArray, NotFinite, Number, as_array, check_array, check_finite, check_float_dtype,
-    check_labels, check_target, check_whole,
+    check_labels, check_target, check_weights, check_whole,
 )
 from .module import outside
 from .softmax import softmax
@@ -79,8 +79,9 @@ class Loss:
         if weights is None:
             self.share = 1 / len(losses)
             return float(losses.sum()) * self.share
-        self.share = (weights / weights.sum())[:, None]  # (N, 1)
-        return float(losses @ self.share[:, 0])          # (N,) @ (N,) = ()
+        share = (weights / (weights.sum() or 1)).astype(losses.dtype)  # (N,)
+        self.share = share[:, None]   # (N, 1)
+        return float(losses @ share)  # (N,) @ (N,) = ()
 
     def backward(self) -> Array:
         """dL/dprediction, of its shape and dtype."""
@@ -97,10 +98,7 @@ class Loss:
         prediction, target = as_array("prediction", prediction), as_array("target", target)
         self.check(prediction, target)
         if weights is not None:
-            weights = as_array("weights", weights).astype(prediction.dtype)  # (N,)
-            check_array("weights", weights, (len(prediction),))
-            if (weights < 0).any() or weights.sum() == 0:
-                raise ValueError("weights must be 0 or more, and not all of them 0")
+            weights = check_weights("weights", weights, len(prediction))  # (N,)
         return prediction, target, weights
 
     def check(self, prediction: NDArray[Any], target: NDArray[Any]) -> None:
@@ -114,6 +112,7 @@ class ClassLoss(Loss):
     class_weights: what a sample of each class counts in the mean, (K,), or None: alike.
     """
 
+    seen: Any = None  # the last batch: prediction and target
     def __init__(self, class_weights: Any = None) -> None:
         if class_weights is not None:
             class_weights = as_array("class_weights", class_weights).astype(float)
@@ -124,11 +123,18 @@ class ClassLoss(Loss):
 
     def prepare(self, prediction: Array, target: Any, weights: Any) -> tuple[Any, Any]:
         """The target as rows (N, K), and the samples' weights times those of their classes."""
+        self.seen = prediction, target
         y = rows_of(target, prediction)  # (N, K)
         if self.class_weights is not None:
             of_class = y @ self.class_weights.astype(y.dtype)  # (N, K) @ (K,) = (N,)
             weights = of_class if weights is None else weights * of_class
         return y, weights
+
+    def right(self) -> int:
+        """How many predictions of the last batch are greatest at the target's class."""
+        prediction, target = self.seen  # (N, K), (N,) or (N, K)
+        labels = target if target.ndim == 1 else target.argmax(axis=1)     # (N,)
+        return int(np.count_nonzero(prediction.argmax(axis=1) == labels))  # (N,) -> ()
 
     def check(self, prediction: NDArray[Any], target: NDArray[Any]) -> None:
         """Labels in range, or rows that are distributions, for each row of the prediction."""

@@ -16,47 +16,76 @@ from typing import Any
 import numpy as np
 
 from nnlit.checks import (
-    Array, NDArray, NotFinite, as_array, as_generator, check_finite, check_shape, check_whole
+    Array, NDArray, NotFinite, as_array, as_generator, check_finite, check_shape,
+    check_weights, check_whole,
 )
-from .losses import Loss
+from .losses import ClassLoss, Loss
 from .module import Module, inference_mode, past_the_door, walk
 from .optimizers import Optimizer
 
 # %% auto #0
-__all__ = ['batches', 'History', 'train_step', 'evaluate', 'check_same_model', 'fit']
+__all__ = ['Rows', 'batches', 'History', 'train_step', 'evaluate', 'check_same_model', 'fit']
 
 # %% ../nbs/10a_train.ipynb #batches
-_Rows = slice | NDArray[np.integer[Any]]
+Rows = slice | NDArray[np.integer[Any]]
 
 
-def batches(n: int, batch_size: int | None, rng: np.random.Generator) -> Iterator[_Rows]:
+def batches(n: int, batch_size: int | None, rng: np.random.Generator) -> list[Rows]:
     """Indices of the mini-batches of one epoch: n rows in random order, each once.
 
     The last batch may be shorter. batch_size None: all rows as they are, not shuffled.
     """
+    check_whole("n", n)
     if batch_size is None:
-        yield slice(None)
-        return
-    order = rng.permutation(n)  # (N,)
-    for start in range(0, n, batch_size):
-        yield order[start : start + batch_size]
+        return [slice(None)]
+    check_whole("batch_size", batch_size)
+    order = as_generator(rng).permutation(n)  # (N,)
+    return [order[start : start + batch_size] for start in range(0, n, batch_size)]
 
 # %% ../nbs/10a_train.ipynb #history
-@dataclass
+@dataclass(repr=False)
 class History:
     """What happened during `fit`, one entry for each finished epoch.
 
     losses: the mean training loss, each batch's taken before its update.
-    validation: the loss on the validation data after the epoch; empty if there are none.
+    accuracy: the share of the samples whose class was right, at the same moments.
+    validation, validation_accuracy: the same of the validation data, after the epoch.
+    Lists stay empty where there is nothing to measure.
     steps: updates made. last: the latest loss; nan before the first step.
     interrupted: whether Ctrl-C ended the training early.
     """
 
     losses: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
     steps: int = 0
     last: float = math.nan
     interrupted: bool = False
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are finished."""
+        return len(self.losses)
+
+    @property
+    def best(self) -> int:
+        """The epoch, from 1, after which the validation loss was least, or the loss; else 0."""
+        losses = self.validation or self.losses
+        return losses.index(min(losses)) + 1 if losses else 0
+
+    def measured(self) -> str:
+        """The last epoch's losses and accuracies, in words."""
+        pairs = [("loss", self.losses, ".4g"), ("accuracy", self.accuracy, ".1%"),
+                 ("validation loss", self.validation, ".4g"),
+                 ("validation accuracy", self.validation_accuracy, ".1%")]
+        return ", ".join(f"{name} {values[-1]:{form}}" for name, values, form in pairs if values)
+
+    def __repr__(self) -> str:
+        """How far the training is, and what was measured last."""
+        said = [f"{self.epoch} epochs, {self.steps} steps", self.measured()]
+        ended = ["interrupted"] if self.interrupted else []
+        return f"History({'; '.join(filter(None, said + ended))})"
 
 # %% ../nbs/10a_train.ipynb #train-step
 def train_step(
@@ -75,28 +104,45 @@ def train_step(
 
 # %% ../nbs/10a_train.ipynb #run-epoch
 def _run_epoch(
-    step: Callable[[Array, Any], float], x: Array, y: Any, parts: Iterable[_Rows],
-    history: History,
+    step: Callable[..., float], right: Callable[[], int] | None, data: list[Any],
+    parts: Iterable[Rows], history: History,
 ) -> None:
-    """One step for each part of the data; adds the epoch to the history."""
-    total = 0.0
-    with past_the_door(history.steps > 0):  # the first epoch has looked
-        for rows in parts:
-            batch = x[rows]  # (B, D)
-            history.last = step(batch, y[rows])
-            history.steps += 1
-            total += history.last * (len(batch) / len(x))  # each sample counts alike
-    history.losses.append(total)
+    """A step for each part of the data, x, y and perhaps weights; adds to the history.
+
+    right: says how many predictions of the last step were right.
+    """
+    total, hits, N = 0.0, 0, len(data[0])
+    for rows in parts:
+        batch = [array[rows] for array in data]  # x (B, D), y, weights (B,)
+        share = len(batch[0]) / N if len(data) == 2 else batch[2].sum() / data[2].sum()
+        if share == 0:
+            continue  # nothing in it counts
+        history.last = step(*batch)
+        history.steps += 1
+        total += history.last * share  # each sample counts alike, or by its weight
+        hits += right() if right else 0
+    history.losses.append(float(total))
+    if right:
+        history.accuracy.append(hits / N)
 
 
 def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
     """The mean loss on x and y, in inference mode and in batches: memory stays bounded."""
-    total = 0.0
+    return _measure(model, loss, x, y, batch_size)[0]
+
+
+def _measure(
+    model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024
+) -> tuple[float, float]:
+    """The mean loss, and the share whose class is right, or nan if there are no classes."""
+    total, hits = 0.0, 0.0
+    check_whole("batch_size", batch_size)
     with inference_mode(model):
         for start in range(0, len(x), batch_size):
             rows = slice(start, start + batch_size)
             total += loss(model(x[rows]), y[rows]) * len(x[rows])
-    return total / len(x)
+            hits += loss.right() if isinstance(loss, ClassLoss) else math.nan
+    return total / len(x), hits / len(x)
 
 # %% ../nbs/10a_train.ipynb #progress
 def _installed(name: str) -> bool:
@@ -107,24 +153,31 @@ def _installed(name: str) -> bool:
         return False
 
 
+def _watched() -> bool:
+    """Whether somebody sees what is written to stderr: at a terminal, or in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
 def _count_epochs(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
-    """0, 1, … epochs - 1, shown by tqdm if `progress`, or if None and somebody is watching.
+    """The epochs still to come, shown by tqdm if `progress`, or if None and it is watched.
 
     Raises ImportError if progress is True and tqdm is not installed.
     """
+    left = range(history.epoch, epochs)
     if progress is None:
-        progress = sys.stderr.isatty() and _installed("tqdm")
+        progress = _watched() and _installed("tqdm")
     if not progress:
-        yield from range(epochs)
+        yield from left
         return
     try:
-        tqdm = import_module("tqdm").tqdm
+        tqdm = import_module("tqdm.auto").tqdm
     except ImportError as error:
         raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-    with tqdm(range(epochs), unit="epoch", delay=1.5) as bar:
-        for epoch in bar:
+    with tqdm(total=epochs, initial=left.start, unit="epoch", delay=1.5) as bar:
+        for epoch in left:
             yield epoch
-            bar.set_postfix(loss=f"{history.last:.4g}", refresh=False)
+            bar.set_postfix_str(history.measured(), refresh=False)
+            bar.update()
 
 # %% ../nbs/10a_train.ipynb #check-data
 def _check_data(name: str, x: Any, y: Any) -> tuple[Any, Any]:
@@ -162,6 +215,29 @@ def check_same_model(model: Module, optimizer: Optimizer) -> None:
             )
 
 
+def _check_held(model: Module, loss: Loss, validation: Any) -> list[Any]:
+    """The validation data, if they are x and y that model and loss can take."""
+    if not isinstance(validation, tuple) or len(validation) != 2:
+        kind = type(validation).__name__
+        raise TypeError(f"validation must be a tuple (x, y), not {kind}")
+    held = _check_data("validation ", *validation)
+    _check_targets(model, loss, *held)
+    return [*held]
+
+
+def _check_history(history: Any, **functions: Any) -> History:
+    """The history, or a new one, if it is one and the functions can be called or are None."""
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            came = type(function).__name__
+            raise TypeError(f"{name} must be a function or None, not {came}")
+    if history is not None and not isinstance(history, History):
+        raise TypeError(f"history must be a History or None, not {type(history).__name__}")
+    history = History() if history is None else history
+    history.interrupted = False
+    return history
+
+
 def _check_targets(model: Module, loss: Loss, x: Array, y: Any, some: int = 1024) -> None:
     """A clear error unless the model takes the first of x, and the loss all of y."""
     with inference_mode(model):
@@ -171,19 +247,58 @@ def _check_targets(model: Module, loss: Loss, x: Array, y: Any, some: int = 1024
         outputs = np.broadcast_to(output, (len(targets), *output.shape[1:]))
         loss.look(outputs, targets, None)
 
+# %% ../nbs/10a_train.ipynb #fit-parts
+def _step_of(
+    model: Module, loss: Loss, optimizer: Optimizer, compiled: bool
+) -> tuple[Callable[..., float], Callable[[], int] | None]:
+    """What makes a step, and what says how many predictions it had right."""
+    if compiled:
+        return import_module("nnlit.compiled").compile_step(model, loss, optimizer), None
+    right = loss.right if isinstance(loss, ClassLoss) else None
+    return partial(train_step, model, loss, optimizer), right
+
+
+def _scheduled(
+    step: Callable[..., float], schedule: Callable[[int], float], optimizer: Optimizer,
+    history: History,
+) -> Callable[..., float]:
+    """The step, with the learning rate that is due set before it."""
+    def scheduled(*batch: Any) -> float:
+        optimizer.lr = schedule(history.steps)
+        return step(*batch)
+
+    return scheduled
+
+
+def _diverged(history: History, error: Exception, lr: float) -> str:
+    """The message of a training that has come to nan or inf."""
+    last = f"the last finite loss was {history.last:.6g}" if history.steps else "no loss was finite"
+    return (
+        f"training diverged after step {history.steps}, in epoch {history.epoch + 1}: "
+        f"{error}; {last}, lr is {lr:g}"
+    )
+
 # %% ../nbs/10a_train.ipynb #fit
 def fit(
     model: Module, loss: Loss, optimizer: Optimizer, x: Any, y: Any, *, epochs: int,
     batch_size: int | None = None, rng: int | np.random.Generator | None = None,
-    validation: tuple[Any, Any] | None = None, progress: bool | None = None,
-    compiled: bool = False,
+    weights: Any = None, validation: tuple[Any, Any] | None = None,
+    schedule: Callable[[int], float] | None = None,
+    after_epoch: Callable[[History], object] | None = None,
+    history: History | None = None, progress: bool | None = None, compiled: bool = False,
 ) -> History:
-    """Train the model in place on x (N, ...) and y, which is what the loss takes.
+    """Train the model in place, in training mode, on x (N, ...) and y, as the loss takes it.
 
+    epochs: how many, with those that `history` has behind it.
     batch_size: samples a step, reshuffled every epoch; None takes all of them each time.
-    rng: a seed or Generator for the shuffling. validation: x and y to measure the loss on.
-    progress: a tqdm bar on stderr; None shows one on long runs at a terminal with tqdm.
-    compiled: train by the program that `compile_step` writes, to the same weights.
+    rng: a seed or Generator for the shuffling. weights (N,): what each sample counts.
+    validation: x and y to measure the loss on, after each epoch.
+    schedule: gives the learning rate for the step of a number, from 0; None leaves it alone.
+    after_epoch: called with the history after each epoch; if it returns True, that was it.
+    history: of a training that goes on; None begins a new one.
+    progress: a tqdm bar; None shows one on long runs that are watched, if tqdm is there.
+    compiled: train by the program that `compile_step` writes, to the same weights; it
+    counts no right predictions.
     Ctrl-C ends the training; the history up to there is returned.
     Raises FloatingPointError, saying where, once the loss or anything on the way to it is
     nan or inf; the model is of no use then. TypeError, ValueError for bad input.
@@ -192,33 +307,32 @@ def fit(
     if batch_size is not None:
         check_whole("batch_size", batch_size)
     _check_parts(model, loss, optimizer)
-    x, y = _check_data("", x, y)
-    _check_targets(model, loss, x, y)
-    if validation is not None:
-        if not isinstance(validation, tuple) or len(validation) != 2:
-            kind = type(validation).__name__
-            raise TypeError(f"validation must be a tuple (x, y), not {kind}")
-        validation = _check_data("validation ", *validation)
-        _check_targets(model, loss, *validation)
-    step = partial(train_step, model, loss, optimizer)
-    if compiled:
-        step = import_module("nnlit.compiled").compile_step(model, loss, optimizer)
-    draws = as_generator(rng)
-    history = History()
+    data = [*_check_data("", x, y)]
+    _check_targets(model, loss, *data)
+    if weights is not None:
+        data.append(check_weights("weights", weights, len(data[0])))
+    held = None if validation is None else _check_held(model, loss, validation)
+    history = _check_history(history, schedule=schedule, after_epoch=after_epoch)
+    if compiled and weights is not None:
+        raise ValueError("weights must be None for a compiled training")
+    step, right = _step_of(model, loss, optimizer, compiled)
+    if schedule is not None:
+        step = _scheduled(step, schedule, optimizer, history)
+    draws, first = as_generator(rng), history.epoch
+    model.train()
     try:
-        with np.errstate(all="ignore"):
-            for _ in _count_epochs(epochs, progress, history):
-                parts = batches(len(x), batch_size, draws)
-                _run_epoch(step, x, y, parts, history)
-                if validation is not None:
-                    history.validation.append(evaluate(model, loss, *validation))
+        for epoch in _count_epochs(epochs, progress, history):
+            parts = batches(len(data[0]), batch_size, draws)
+            with np.errstate(all="ignore"), past_the_door(epoch > first):
+                _run_epoch(step, right, data, parts, history)
+            if held is not None:
+                value, share = _measure(model, loss, *held)
+                history.validation.append(value)
+                history.validation_accuracy += [] if math.isnan(share) else [share]
+            if after_epoch is not None and after_epoch(history):
+                break
     except KeyboardInterrupt:
         history.interrupted = True
     except NotFinite as error:
-        epoch = len(history.losses) + 1
-        last = f"the last finite loss was {history.last:.6g}"
-        raise FloatingPointError(
-            f"training diverged after step {history.steps}, in epoch {epoch}: {error}; "
-            f"{last if history.steps else 'no loss was finite'}, lr is {optimizer.lr:g}"
-        ) from error
+        raise FloatingPointError(_diverged(history, error, optimizer.lr)) from error
     return history

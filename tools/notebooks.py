@@ -33,6 +33,7 @@ from _order import key as key  # noqa: E402
 from _order import order as order  # noqa: E402
 
 STAGE = ROOT / "_stage"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT = 20  # executions of a chapter that are kept: one for each way to round, and some of the past
 
 
@@ -150,10 +151,12 @@ def run(nb: NotebookNode, path: Path) -> None:
                 trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(out.traceback))
                 where = f"{path.relative_to(ROOT)}, cell {number} (id {cell.id})"
                 raise BookError(f"{where}: {out.ename}: {out.evalue}\n{trace}")
+    nb.metadata.pop("widgets", None)  # bars of progress, for somebody who watches
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.execution_count = None
             cell.metadata.pop("execution", None)
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
             for out in cell.outputs:
                 if "execution_count" in out:
                     out.execution_count = None
