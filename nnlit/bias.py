@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, check_array, check_float_dtype, check_whole
+from .checks import Array, check_array, check_float_dtype, check_type, check_whole
 from .module import Module
 
 # %% ../nbs/04_bias.ipynb #unbroadcast
@@ -21,9 +21,10 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
     ValueError.
     Returns an array of `shape`: grad summed over every axis that was made or stretched.
     """
+    check_type("grad", grad, np.ndarray)
     try:
         fits = np.broadcast_shapes(grad.shape, shape) == grad.shape
-    except ValueError:
+    except (ValueError, TypeError):
         fits = False
     if not fits:
         raise ValueError(f"shape must broadcast to grad's, {grad.shape}, but is {shape}")

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 # %% auto #0
-__all__ = ['NDArray', 'Array', 'FLOATS', 'as_array', 'NotFinite', 'check_array', 'check_dtype', 'check_shape', 'squares_add_up',
-           'check_finite', 'check_whole', 'check_number', 'Number', 'check_float_dtype', 'as_generator', 'check_labels',
-           'check_rows', 'check_target', 'check_weights']
+__all__ = ['NDArray', 'Array', 'FLOATS', 'as_array', 'as_floats', 'NotFinite', 'check_array', 'check_dtype', 'check_shape',
+           'squares_add_up', 'check_finite', 'check_whole', 'check_number', 'Number', 'check_float_dtype',
+           'as_generator', 'check_type', 'check_function', 'check_labels', 'check_rows', 'check_target',
+           'check_weights']
 
 # %% ../nbs/97_checks.ipynb #array-type
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -42,6 +43,17 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         return np.asarray(value)
     except ValueError as error:
         raise TypeError(f"{name} must be an array or rows of equal length") from error
+
+# %% ../nbs/97_checks.ipynb #as-floats
+def as_floats(name: str, value: Any) -> NDArray[np.float64]:
+    """Numbers, or arrays of them, as an array of float64; TypeError for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} must be an array or rows of equal length") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold numbers, not {array.dtype}")
+    return array.astype(float, copy=False)
 
 # %% ../nbs/97_checks.ipynb #not-finite
 class NotFinite(ValueError):
@@ -171,6 +183,19 @@ def as_generator(rng: Any) -> np.random.Generator:
         raise TypeError(f"rng must be a seed from 0 up, a Generator or None, not {rng!r}")
     return np.random.default_rng(int(rng))
 
+# %% ../nbs/97_checks.ipynb #check-type
+def check_type(name: str, value: Any, kind: type) -> None:
+    """TypeError unless the value is of the type; a class in place of its object is named."""
+    if not isinstance(value, kind):
+        came = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+        raise TypeError(f"{name} must be of type {kind.__name__}, not {came}")
+
+
+def check_function(name: str, value: Any) -> None:
+    """TypeError unless the value can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, not {type(value).__name__}")
+
 # %% ../nbs/97_checks.ipynb #check-labels
 def check_labels(name: str, labels: NDArray[Any], K: int) -> None:
     """TypeError unless labels are integers, ValueError unless (N,) and from 0 to K - 1."""
@@ -208,9 +233,7 @@ def check_target(target: NDArray[Any], shape: tuple[int, int]) -> None:
 # %% ../nbs/97_checks.ipynb #check-weights
 def check_weights(name: str, weights: Any, N: int) -> Array:
     """The weights as floats, if they are N numbers from 0 up, and not all of them 0."""
-    weights = as_array(name, weights)
-    if weights.dtype.kind in "iub":
-        weights = weights.astype(float)
+    weights = as_floats(name, as_array(name, weights))
     check_array(name, weights, (N,))
     if weights.min() < 0 or weights.sum() == 0:
         raise ValueError(f"{name} must be 0 or more, and not all of them 0")

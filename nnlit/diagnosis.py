@@ -19,8 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from .gradcheck import BUG, EXCELLENT, relative_error
-from .checks import FLOATS, Array
+from .gradcheck import BUG, EXCELLENT, check_step, relative_error
+from nnlit.checks import (
+    FLOATS, Array, as_array, as_generator, check_finite, check_function, check_whole
+)
+from .losses import Loss
 
 # %% auto #0
 __all__ = ['MISTAKES', 'Result', 'GradientError', 'Report', 'check_gradients', 'check_backward']
@@ -1147,12 +1150,13 @@ def _check(
 ) -> Report:
     """Diagnose; leave the parameters as they were, whatever the code under test does."""
     _check_parameters(subject.arrays())
-    if not isinstance(rng, np.random.Generator):
-        rng = np.random.default_rng([rng, 8])  # seed 0 alone would make grad a reader's x
+    draws = as_generator(rng)
+    if draws is not rng and rng is not None:
+        draws = np.random.default_rng([rng, 8])  # seed 0 alone would make grad a reader's x
     before = _snapshot(subject)
     try:
         with np.errstate(all="ignore"):  # what is not finite is reported
-            report = _diagnose(subject, grad_out, rng, eps, sample)
+            report = _diagnose(subject, grad_out, draws, eps, sample)
     finally:
         _restore(subject, before)
     return Report(report.results, notes + report.warnings)
@@ -1216,6 +1220,8 @@ def check_backward(
     """
     if not args:
         raise ValueError("args must be the arguments of forward, input first, not empty")
+    check_function("forward", forward)
+    check_function("backward", backward)
     _check_numbers(eps, sample)
     names = _argument_names(forward, len(args))
     named = {name: _copy(a) for name, a in zip(names, args)}
@@ -1237,6 +1243,7 @@ def _probe_input(
     if not isinstance(x, np.ndarray) or x.dtype == np.float16 or x.dtype.kind not in "fiu":
         came = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"{name} must be a NumPy array of float64, not {came}")
+    as_array(name, x)  # no matrix, nothing masked
     if x.size == 0:
         raise ValueError(f"{name} must have at least one entry, not shape {x.shape}")
     if not np.isfinite(x).all():
@@ -1259,13 +1266,14 @@ def _check_parameters(arrays: dict[str, Any]) -> None:
 def _check_keywords(
     layer: Any, grad_out: Any, loss: Any, target: Any, eps: Any, sample: Any
 ) -> None:
-    if not hasattr(layer, "backward") or not (callable(layer) or hasattr(layer, "forward")):
-        came = type(layer).__name__
+    no_layer = isinstance(layer, type) or not hasattr(layer, "backward")
+    if no_layer or not (callable(layer) or hasattr(layer, "forward")):
+        came = f"the class {layer.__name__}" if isinstance(layer, type) else type(layer).__name__
         raise TypeError(f"layer must be an object with forward and backward, not {came}")
     if not isinstance(getattr(layer, "parameters", {}), Mapping):
         came = type(layer.parameters).__name__
         raise TypeError(f"layer.parameters must be a dict of arrays, not {came}")
-    if loss is not None and target is None:
+    if (loss is not None or isinstance(layer, Loss)) and target is None:
         raise ValueError("target must be what the loss compares with, not None")
     if target is not None and grad_out is not None:
         raise ValueError("grad_out must be None beside a loss, not an array")
@@ -1273,10 +1281,10 @@ def _check_keywords(
 
 
 def _check_numbers(eps: Any, sample: Any) -> None:
-    if eps is not None and not 0 < eps < 1:
-        raise ValueError(f"eps must be a small positive number such as 1e-5, not {eps!r}")
-    if sample is not None and not (isinstance(sample, int) and sample > 0):
-        raise ValueError(f"sample must be a positive integer or None (all), not {sample!r}")
+    if eps is not None:
+        check_step(eps)
+    if sample is not None:
+        check_whole("sample", sample)
 
 # %% ../nbs/08_diagnosis.ipynb #input-gradients
 def _upstream(grad_out: Array | None, y: Array, rng: np.random.Generator) -> Array:
@@ -1286,8 +1294,10 @@ def _upstream(grad_out: Array | None, y: Array, rng: np.random.Generator) -> Arr
     if not isinstance(grad_out, np.ndarray) or grad_out.dtype.kind not in "fiu":
         came = type(grad_out).__name__
         raise TypeError(f"grad_out must be a NumPy array of float64, not {came}")
+    as_array("grad_out", grad_out)
     if grad_out.shape != y.shape:
         raise ValueError(f"grad_out must have shape {y.shape}, not {grad_out.shape}")
+    check_finite("grad_out", grad_out)
     return grad_out.astype(y.dtype)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from nnlit.checks import (
     Array, NDArray, as_array, check_array, check_dtype, check_finite, check_shape,
-    check_target,
+    check_target, check_type, check_whole,
 )
 from .module import Module, inference_mode, named
 from .softmax import softmax
@@ -25,7 +25,7 @@ from .softmax import softmax
 # %% ../nbs/12_inference.ipynb #predict
 def _logits(model: Module, x: Array) -> Array:
     """model(x), if it is two or more logits a sample."""
-    _check_model(model)
+    check_type("model", model, Module)
     with inference_mode(model):
         logits = model(x)  # (N, K)
     check_array("the model's output", logits, ("N", "K"))
@@ -33,12 +33,6 @@ def _logits(model: Module, x: Array) -> Array:
         raise ValueError("the model's output must be 2 or more logits a sample, not 1")
     return logits
 
-
-def _check_model(model: Any) -> None:
-    """TypeError unless it is a Module; a class without its parentheses is named."""
-    if not isinstance(model, Module):
-        kind = model.__name__ if isinstance(model, type) else type(model).__name__
-        raise TypeError(f"model must be a Module, not {kind}")
 
 
 def predict(model: Module, x: Array) -> NDArray[np.intp]:
@@ -70,8 +64,7 @@ def reliability(
     check_array("probs", probs, ("N", "K"))
     if probs.min() < 0 or not np.allclose(probs.sum(axis=1), 1, atol=1e-5):
         raise ValueError("probs must be rows of probabilities that sum to 1, not logits")
-    if not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise ValueError(f"bins must be a whole number from 1 up, not {bins!r}")
+    check_whole("bins", bins)
     target = as_array("target", target)
     check_target(target, probs.shape)
     classes = target if target.ndim == 1 else target.argmax(axis=1)  # (N,)
@@ -128,7 +121,7 @@ def write_arrays(path: str | os.PathLike[str], arrays: dict[str, Any]) -> None:
     Raises ValueError for a path that leads to no plain file, OSError if it cannot be
     written.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(_check_path(path)))
     if target.exists() and not target.is_file():
         raise ValueError(f"path must lead to a plain file, but {path} is of another kind")
     part = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
@@ -147,12 +140,19 @@ def write_arrays(path: str | os.PathLike[str], arrays: dict[str, Any]) -> None:
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """The arrays of a file by name. OSError if there is none, ValueError if it is damaged."""
-    with open(path, "rb") as file:
+    with open(_check_path(path), "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # NumPy raises many kinds
             raise ValueError(f"{path} is damaged, or was not written by save") from error
+
+
+def _check_path(path: Any) -> str | os.PathLike[str]:
+    """The path, if it is one: a number would be taken for an open file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or a Path, not {type(path).__name__}")
+    return path
 
 # %% ../nbs/12_inference.ipynb #save
 def save(model: Module, path: str | os.PathLike[str]) -> None:
@@ -160,7 +160,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
 
     Raises ValueError for a parameter that is not finite, and what `write_arrays` raises.
     """
-    _check_model(model)
+    check_type("model", model, Module)
     write_arrays(path, arrays_of(model))
 
 # %% ../nbs/12_inference.ipynb #load
@@ -189,6 +189,6 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
     Raises OSError if it cannot be opened; ValueError if it is damaged, of another kind or
     of other names or shapes; TypeError for another dtype. The model is then unchanged.
     """
-    _check_model(model)
+    check_type("model", model, Module)
     for array, found in fitting(read_arrays(path), model, path):
         array[...] = found

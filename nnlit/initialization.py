@@ -24,7 +24,8 @@ def he(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 
     He et al. 2015, eq. 10.
     """
-    return rng.normal(scale=np.sqrt(2 / n_in), size=(n_in, n_out))
+    n_in, n_out = _widths(n_in, n_out)
+    return as_generator(rng).normal(scale=np.sqrt(2 / n_in), size=(n_in, n_out))
 
 
 def xavier(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
@@ -32,13 +33,20 @@ def xavier(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 
     Glorot & Bengio 2010, eq. 12.
     """
-    return rng.normal(scale=np.sqrt(2 / (n_in + n_out)), size=(n_in, n_out))
+    n_in, n_out = _widths(n_in, n_out)
+    return as_generator(rng).normal(scale=np.sqrt(2 / (n_in + n_out)), size=(n_in, n_out))
+
+
+def _widths(n_in: int, n_out: int) -> tuple[int, int]:
+    """The numbers of inputs and outputs, if they are whole."""
+    return check_whole("n_in", n_in), check_whole("n_out", n_out)
 
 # %% ../nbs/09_initialization.ipynb #initializers-uniform
 def he_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
     """Uniform weights (n_in, n_out) with the variance of `he`, 2 / n_in. Equation (9.6)."""
+    n_in, n_out = _widths(n_in, n_out)
     limit = np.sqrt(6 / n_in)
-    return rng.uniform(-limit, limit, size=(n_in, n_out))
+    return as_generator(rng).uniform(-limit, limit, size=(n_in, n_out))
 
 
 def xavier_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
@@ -46,8 +54,9 @@ def xavier_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 
     Glorot & Bengio 2010, eq. 16.
     """
+    n_in, n_out = _widths(n_in, n_out)
     limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, size=(n_in, n_out))
+    return as_generator(rng).uniform(-limit, limit, size=(n_in, n_out))
 
 # %% ../nbs/09_initialization.ipynb #initialize-code
 INITIALIZERS: dict[str, Initializer] = {
@@ -64,7 +73,7 @@ def initialize(
     rng: a seed or a Generator; None draws anew each time. dtype: float64 or float32.
     Raises ValueError for widths, names and returned shapes, TypeError for dtype.
     """
-    n_in, n_out = check_whole("n_in", n_in), check_whole("n_out", n_out)
+    n_in, n_out = _widths(n_in, n_out)
     function = INITIALIZERS.get(how) if isinstance(how, str) else how
     if not callable(function):
         known = ", ".join(INITIALIZERS)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from nnlit.checks import (
-    Array, NDArray, NotFinite, Number, as_array, check_array, check_finite, check_float_dtype,
-    check_labels, check_target, check_weights, check_whole,
+    Array, NDArray, NotFinite, Number, as_array, as_floats, check_array, check_finite,
+    check_float_dtype, check_labels, check_target, check_weights, check_whole,
 )
 from .module import outside
 from .softmax import softmax
@@ -47,9 +47,10 @@ class Loss:
     cache: Any = None  # what losses keeps for backward
     share: Any = None  # of each sample in the mean: 1/N, or (N, 1) where weights differ
 
-    def __call__(self, prediction: Any, target: Any, *weights: Any) -> float:
+    def __call__(self, prediction: Any, target: Any, weights: Any = None) -> float:
         """The same as forward(prediction, target, weights)."""
-        return self.forward(prediction, target, *weights)
+        given = () if weights is None else (weights,)
+        return self.forward(prediction, target, *given)
 
     def forward(self, prediction: Any, target: Any, weights: Any = None) -> float:
         """The mean loss of the batch; with weights (N,), the weighted mean.
@@ -115,7 +116,8 @@ class ClassLoss(Loss):
     seen: Any = None  # the last batch: prediction and target
     def __init__(self, class_weights: Any = None) -> None:
         if class_weights is not None:
-            class_weights = as_array("class_weights", class_weights).astype(float)
+            given = as_array("class_weights", class_weights)
+            class_weights = as_floats("class_weights", given)
             check_array("class_weights", class_weights, ("K",))
             if class_weights.min() < 0:
                 raise ValueError(f"class_weights must be 0 or more, not {class_weights}")

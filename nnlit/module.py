@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .checks import Array, NDArray, as_array, check_array, check_shape
+from .checks import Array, NDArray, as_array, check_array, check_shape, check_type
 
 # %% ../nbs/01_modules.ipynb #module
 class Module:
@@ -60,7 +60,7 @@ class Module:
     def check_input(self, x: NDArray[Any]) -> None:
         """What the door asks of x: a layer wants floats, if it does not say otherwise."""
         inside = self.children()
-        if inside and as_array("x", x).dtype.kind in "iu":
+        if inside and isinstance(x, np.ndarray) and x.dtype.kind in "iu":
             check_shape("x", x, ("N", "..."))  # whether integers will do, a layer inside says
         else:
             check_array("x", x, ("N", "...") if inside else ("N", "D", "..."))
@@ -250,7 +250,7 @@ def walk(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
     network holds layers.
     """
     seen: set[int] = set()
-
+    check_type("module", module, Module)
     def visit(path: str, module: Module) -> Iterator[tuple[str, Module]]:
         if id(module) in seen:
             return
@@ -268,6 +268,8 @@ def walk(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
 
 def named(module: Module, kind: str) -> dict[str, Array]:
     """The arrays of one kind, 'parameters', 'gradients' or 'buffers', of all modules inside."""
+    if not isinstance(kind, str) or kind not in ("parameters", "gradients", "buffers"):
+        raise ValueError(f"kind must be parameters, gradients or buffers, not {kind!r}")
     found = {}
     for path, layer in walk(module):
         for name, array in vars(layer).get(kind, {}).items():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, NotFinite, Number, check_array, squares_add_up
+from .checks import Array, NotFinite, Number, check_array, check_type, squares_add_up
 from .module import Module, outside, walk
 
 # %% ../nbs/10_optimizers.ipynb #leaves
@@ -23,7 +23,8 @@ def layers_of(layers: Module | Iterable[Module]) -> dict[str, Module]:
     """
     if isinstance(layers, Module):
         return {path: m for path, m in walk(layers) if vars(m).get("parameters")}
-    if isinstance(layers, (str, bytes, dict)) or not isinstance(layers, Iterable):
+    no_list = (str, bytes, dict, np.ndarray)
+    if isinstance(layers, no_list) or not isinstance(layers, Iterable):
         kind = type(layers).__name__
         raise TypeError(f"layers must be a Module or a list of them, not {kind}")
     found: dict[str, Module] = {}
@@ -122,6 +123,7 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
     ) -> None:
         super().__init__(layers, lr, clip_norm)
+        check_type("nesterov", nesterov, bool)
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
         if nesterov and not momentum:
             raise ValueError(f"nesterov needs a momentum above 0, not {momentum!r}")

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import NDArray, check_finite, check_number, check_shape, check_whole
+from nnlit.checks import (
+    NDArray, check_finite, check_function, check_number, check_shape, check_type, check_whole
+)
 from .inference import TRAINING, arrays_of, fitting, read_arrays, write_arrays
 from .module import Module, walk
 from .optimizers import Optimizer
@@ -50,9 +52,7 @@ def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
 # %% ../nbs/12a_schedules.ipynb #warm-up-code
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
     """The schedule, but the first `steps` learning rates grow in equal steps towards it."""
-    if not callable(schedule):
-        kind = type(schedule).__name__
-        raise TypeError(f"schedule must be a function of the step, not {kind}")
+    check_function("schedule", schedule)
     check_whole("steps", steps)
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
 
@@ -81,15 +81,12 @@ def _kind(
     }
 
 
-def _check_parts(optimizer: Any, history: Any, rng: Any) -> None:
+def _check_parts(model: Any, optimizer: Any, history: Any, rng: Any) -> None:
     """TypeError unless each is of its type."""
-    for name, value, kind in [
-        ("optimizer", optimizer, Optimizer), ("history", history, History),
-        ("rng", rng, np.random.Generator),
-    ]:
-        if not isinstance(value, kind):
-            came = type(value).__name__
-            raise TypeError(f"{name} must be of type {kind.__name__}, not {came}")
+    check_type("model", model, Module)
+    check_type("optimizer", optimizer, Optimizer)
+    check_type("history", history, History)
+    check_type("rng", rng, np.random.Generator)
 
 # %% ../nbs/12a_schedules.ipynb #checkpoint-write
 def checkpoint(
@@ -101,7 +98,7 @@ def checkpoint(
     rng: the generator that `fit` was given; those of layers are kept too.
     Raises TypeError for other things, and what `save` raises.
     """
-    _check_parts(optimizer, history, rng)
+    _check_parts(model, optimizer, history, rng)
     arrays, generators = arrays_of(model), _generators(model, rng)
     for key, kept in optimizer.state.items():
         for word, value in kept.items():
@@ -144,7 +141,7 @@ def resume(
     Raises OSError if it cannot be opened, TypeError or ValueError if it does not fit the
     model, the optimizer or the generators. Nothing is changed then.
     """
-    _check_parts(optimizer, history, rng)
+    _check_parts(model, optimizer, history, rng)
     arrays, generators = read_arrays(path), _generators(model, rng)
     if ABOUT not in arrays:
         raise ValueError(f"{path} must be written by checkpoint, but holds weights only")

@@ -17,14 +17,14 @@ import numpy as np
 
 from nnlit.checks import (
     Array, NDArray, NotFinite, as_array, as_generator, check_finite, check_shape,
-    check_weights, check_whole,
+    check_function, check_type, check_weights, check_whole,
 )
 from .losses import ClassLoss, Loss
-from .module import Module, inference_mode, past_the_door, walk
+from .module import Module, inference_mode, outside, past_the_door, walk
 from .optimizers import Optimizer
 
 # %% auto #0
-__all__ = ['Rows', 'batches', 'History', 'train_step', 'evaluate', 'check_same_model', 'fit']
+__all__ = ['Rows', 'batches', 'History', 'train_step', 'evaluate', 'check_parts', 'check_same_model', 'fit']
 
 # %% ../nbs/10a_train.ipynb #batches
 Rows = slice | NDArray[np.integer[Any]]
@@ -89,13 +89,15 @@ class History:
 
 # %% ../nbs/10a_train.ipynb #train-step
 def train_step(
-    model: Module, loss: Loss, optimizer: Optimizer, x: Array, y: Any, *weights: Any
+    model: Module, loss: Loss, optimizer: Optimizer, x: Array, y: Any, weights: Any = None
 ) -> float:
     """Forward, backward, one update; returns the loss before the update.
 
     Raises NotFinite, a ValueError, if the loss is nan or inf.
     """
-    value = loss(model(x), y, *weights)
+    if outside():
+        check_parts(model, loss, optimizer)
+    value = loss(model(x), y, weights)
     if not math.isfinite(value):
         raise NotFinite(f"the loss must be finite, but is {value}")
     model.set_gradients(loss.backward())
@@ -128,7 +130,10 @@ def _run_epoch(
 
 def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
     """The mean loss on x and y, in inference mode and in batches: memory stays bounded."""
-    return _measure(model, loss, x, y, batch_size)[0]
+    check_type("model", model, Module)
+    check_type("loss", loss, Loss)
+    check_whole("batch_size", batch_size)
+    return _measure(model, loss, *_check_data("", x, y), batch_size)[0]
 
 
 def _measure(
@@ -136,7 +141,6 @@ def _measure(
 ) -> tuple[float, float]:
     """The mean loss, and the share whose class is right, or nan if there are no classes."""
     total, hits = 0.0, 0.0
-    check_whole("batch_size", batch_size)
     with inference_mode(model):
         for start in range(0, len(x), batch_size):
             rows = slice(start, start + batch_size)
@@ -193,18 +197,16 @@ def _check_data(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _check_parts(model: Module, loss: Loss, optimizer: Optimizer) -> None:
+def check_parts(model: Module, loss: Loss, optimizer: Optimizer) -> None:
     """A clear error unless the three are what they should be and belong together."""
-    parts = [("model", model, Module), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)]
-    for name, part, kind in parts:
-        if not isinstance(part, kind):
-            came = part.__name__ if isinstance(part, type) else type(part).__name__
-            raise TypeError(f"{name} must be of a class derived from {kind.__name__}, not {came}")
+    check_type("loss", loss, Loss)
     check_same_model(model, optimizer)
 
 
 def check_same_model(model: Module, optimizer: Optimizer) -> None:
     """ValueError if the optimizer holds a layer that is not in the model: it trains another."""
+    check_type("model", model, Module)
+    check_type("optimizer", optimizer, Optimizer)
     inside = {id(module) for _, module in walk(model)}
     for path, layer in optimizer.layers.items():
         if id(layer) not in inside:
@@ -228,12 +230,10 @@ def _check_held(model: Module, loss: Loss, validation: Any) -> list[Any]:
 def _check_history(history: Any, **functions: Any) -> History:
     """The history, or a new one, if it is one and the functions can be called or are None."""
     for name, function in functions.items():
-        if function is not None and not callable(function):
-            came = type(function).__name__
-            raise TypeError(f"{name} must be a function or None, not {came}")
-    if history is not None and not isinstance(history, History):
-        raise TypeError(f"history must be a History or None, not {type(history).__name__}")
+        if function is not None:
+            check_function(name, function)
     history = History() if history is None else history
+    check_type("history", history, History)
     history.interrupted = False
     return history
 
@@ -306,7 +306,10 @@ def fit(
     check_whole("epochs", epochs)
     if batch_size is not None:
         check_whole("batch_size", batch_size)
-    _check_parts(model, loss, optimizer)
+    check_type("compiled", compiled, bool)
+    if progress is not None:
+        check_type("progress", progress, bool)
+    check_parts(model, loss, optimizer)
     data = [*_check_data("", x, y)]
     _check_targets(model, loss, *data)
     if weights is not None:
