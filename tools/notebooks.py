@@ -27,10 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 sys.path.insert(0, str(NBS))
 
-from _order import config as config  # noqa: E402  (for the other tools too)
+from _order import Place as Place  # noqa: E402  (for the other tools too)
+from _order import config as config  # noqa: E402
 from _order import entries as entries  # noqa: E402
 from _order import key as key  # noqa: E402
 from _order import order as order  # noqa: E402
+from _order import particulars as particulars  # noqa: E402
 
 STAGE = ROOT / "_stage"
 WIDGET = "application/vnd.jupyter.widget-view+json"
