@@ -21,7 +21,7 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 from bs4 import BeautifulSoup  # noqa: E402
 from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
-from pages import Markup, parse, written  # noqa: E402
+from pages import Markup, classes, parse, written  # noqa: E402
 from quarto import mend  # noqa: E402
 from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
 
@@ -35,8 +35,7 @@ REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 
 # What both renderers write and an accessibility checker rightly minds: a landmark without a name, a button that calls
 # itself a landmark, an icon that calls itself a picture
-LANDMARKS = {"nav.navbar": "Site", "nav#quarto-sidebar": "Chapters", "nav#TOC": "On this page",
-             "nav.quarto-secondary-nav": "This chapter"}
+LANDMARKS = {"navbar": "Site", "quarto-sidebar": "Chapters", "TOC": "On this page", "quarto-secondary-nav": "This chapter"}
 # Whatever scrolls sideways can be reached and scrolled by keyboard; what does not scroll is no stop on the way
 SCROLLERS = """<script>
 (() => {
@@ -67,26 +66,28 @@ if (location.protocol === "file:") {
 
 def no_other_host(page: BeautifulSoup) -> None:
     """What would be asked of another host is taken out."""
-    for tag in page.select('script[src], link[rel="stylesheet"], link[rel="preconnect"]'):
-        if REMOTE.match(str(tag.get("src") or tag.get("href"))):
+    for tag in page.find_all(["script", "link"]):
+        asked = tag.name == "script" or {"stylesheet", "preconnect"} & set(tag["rel"])
+        if asked and REMOTE.match(str(tag.get("src") or tag.get("href"))):
             tag.decompose()
 
 
 def accessible(page: BeautifulSoup) -> None:
     """Landmarks have names; what is none does not call itself one."""
-    for selector, name in LANDMARKS.items():
-        for landmark in page.select(selector):
-            landmark["aria-label"] = name
-    for button in page.select('a[role="navigation"]'):
-        button["role"] = "button"
-    for icon in page.select('i.bi[role="img"]'):
-        del icon["role"]
-        icon["aria-hidden"] = "true"
+    for landmark in page.find_all("nav"):
+        for name in LANDMARKS.keys() & {landmark.get("id"), *classes(landmark)}:
+            landmark["aria-label"] = LANDMARKS[name]
+    for tag in page.find_all(["a", "i"], role=["navigation", "img"]):
+        if tag.name == "a":
+            tag["role"] = "button"
+        else:
+            del tag["role"]
+            tag["aria-hidden"] = "true"
 
 
 def contents(page: BeautifulSoup) -> None:
     """The list of sections once more under the title, closed, for screens without a margin to hold it."""
-    listed, head = page.select_one("nav#TOC ul"), page.select_one("#title-block-header")
+    listed, head = page.select_one("nav#TOC ul"), page.find(id="title-block-header")
     if listed is None or head is None:
         return
     closed = page.new_tag("details", attrs={"class": "sections"})

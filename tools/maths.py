@@ -70,7 +70,7 @@ class Typesetter:
 
 def typeset(page: BeautifulSoup, katex: Typesetter, name: str) -> int:
     """Set the formulas of a page; how many it has. A mark behind a formula in a line of text stays on the line with it."""
-    formulas = page.select("span.math")
+    formulas = page.find_all("span", class_="math")
     for span in formulas:
         tex = re.sub(r"^\\[(\[]|\\[)\]]$", "", span.get_text().strip())  # the delimiters \( \) or \[ \]
         inline = "inline" in classes(span)

@@ -83,7 +83,8 @@ def contents(page: BeautifulSoup) -> None:
 
 def mend(page: BeautifulSoup, site: Path) -> None:
     """Mend a page of Quarto's; one of another renderer is left as it is."""
-    if not page.select_one('[src*="quarto-nav.js"], [src*="quarto-html"], [href*="quarto-html"]'):
+    addresses = [str(tag.get("src") or tag.get("href")) for tag in page.find_all(["script", "link"])]
+    if not any("quarto-nav.js" in a or "quarto-html" in a for a in addresses):
         return
     no_loader(page)
     menu_is_a_button(page)

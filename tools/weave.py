@@ -80,12 +80,12 @@ class Weaver:
         missing = [c.id for c in shown if c.id not in found]
         if missing:
             raise WeaveError(f"{chapter.page} does not show the cell {missing[0]} as {chapter.path.name} has it")
-        head = page.select_one("#title-block-header")
-        if head is None:
+        head = page.find(id="title-block-header")
+        if not isinstance(head, Tag):
             raise WeaveError(f"{chapter.page} has no title block")
-        apart = len(page.select("section.level2:has(.exercise)")) == 1  # in a section of their own; else they are the page
-        more = " without the exercises" if apart else " to read, longer to answer"
-        head.append(Markup(self.facts(chapter, more if page.select_one(".exercise") else "")))
+        asking = [section for section in page.find_all("section", class_="level2") if section.find(class_="exercise")]
+        more = " without the exercises" if len(asking) == 1 else " to read, longer to answer"  # there they are the page
+        head.append(Markup(self.facts(chapter, more if page.find(class_="exercise") else "")))
 
     def anchor(self, taken: dict[str, Tag], cell: Cell) -> list[Markup]:
         """What a link to a cell leads to, unless the renderer has given the cell its own id already."""
