@@ -29,7 +29,8 @@ from _order import NBS, order, particulars  # noqa: E402
 from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
-SOURCES = [*ROOT.glob("tools/*.py"), *NBS.glob("_*.py"), *KATEX.glob("*.js")]
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "pages", "quarto", "weave")]
+SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js"]
 REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 

@@ -124,3 +124,26 @@ def test_icons_of_the_bar_are_seen_on_paper(chromium: str, light: Path) -> None:
         shades = tab.evaluate('() => getComputedStyle(document.querySelector(".bi"), "::before").filter')
         browser.close()
     assert shades == "invert(1)"
+
+
+# What Quarto's theme says and that of smalldocs does not, of what can change how much paper a page takes
+THEME = """<style>:root { font-size: 17px; } .quarto-container { min-height: calc(100vh - 132px); }
+  body.nav-fixed { padding-top: 64px; } td code:not(.sourceCode) { padding: 0.2em; }</style>"""
+
+
+def test_its_theme_takes_no_more_paper(chromium: str, site: Path) -> None:
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name, most in (("cheatsheet", 1), ("softmax", 99)):
+            text = (site / f"{name}.html").read_text(encoding="utf-8")
+            pages = []
+            for head in ("<head>", f"<head>{THEME}"):  # before the site's own style sheets
+                tab = browser.new_page()
+                tab.route("**/*.html", lambda route, head=head, text=text: route.fulfill(
+                    body=text.replace("<head>", head, 1), content_type="text/html"))
+                tab.goto((site / f"{name}.html").as_uri(), wait_until="load")
+                pages.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
+                tab.close()
+            assert pages[0] == pages[1] <= most, (name, pages)
+        browser.close()

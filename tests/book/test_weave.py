@@ -55,10 +55,13 @@ def cell_at(site: Path, page: str, link: str) -> tuple[str, Tag]:
 
 
 def cells_shown(site: Path, notebook: Path) -> list[tuple[NotebookNode, Tag]]:
-    """The code cells of a notebook that its page shows, each with its code there."""
+    """The code cells of a notebook that its page shows, each with its code there.
+
+    Quarto gives a cell an element with its id; in pages of smalldocs an anchor stands before its code.
+    """
     cells = {c.id: c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"}
-    spans = soup(site, page_of(notebook)).select("span.cell-anchor")
-    return [(cells[str(s["id"])], cell_at(site, page_of(notebook), f"#{s['id']}")[1]) for s in spans]
+    tags = soup(site, page_of(notebook)).select("span.cell-anchor, div.cell[id]:has(pre.sourceCode)")
+    return [(cells[str(tag["id"])], cell_at(site, page_of(notebook), f"#{tag['id']}")[1]) for tag in tags]
 
 
 def defines(code: str, name: str) -> bool:
@@ -184,7 +187,7 @@ def test_notebook_module_and_colab(site: Path, notebook: Path) -> None:
         assert f"../nbs/{notebook.name}" in file.read_text(encoding="utf-8")
     else:
         assert "view the module" not in links
-    pages = [str(a["href"]) for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
+    pages = [str(a["href"]).removeprefix("./") for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
     if notebook.stem == "index":
         assert links["Begin with Modules"] == pages[1] and {links["PDF"], links["EPUB"]} == {"nnlit.pdf", "nnlit.epub"}
         return
