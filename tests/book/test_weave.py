@@ -276,6 +276,16 @@ def test_a_page_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         weave(book, HEAD + '<h2 id="cell-0-other">x</h2>' + quarto("cell-7", "x = 1"))
 
 
+def test_a_page_is_made_anew_when_another_chapter_changes_what_it_says(tmp_path: Path) -> None:
+    def known(*cells: str) -> str:
+        book = planted(tmp_path, *cells)
+        return Weaver(book).known(book.chapters[0])
+
+    before = known(IMPORT, "softmax(1)")
+    assert "used in: " in before and before == known(IMPORT, "softmax(1)", "x = 1")
+    assert before != known("x = 1")
+
+
 def test_prerequisites_and_reading_time(tmp_path: Path) -> None:
     book = planted(tmp_path, IMPORT, "softmax(1)")
     assert [c.page for c in book.prerequisites(book.chapters[1])] == ["softmax.html"] and book.chapters[1].minutes == 0
