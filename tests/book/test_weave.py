@@ -61,7 +61,8 @@ def cells_shown(site: Path, notebook: Path) -> list[tuple[NotebookNode, Tag]]:
     """
     cells = {c.id: c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"}
     tags = soup(site, page_of(notebook)).select("span.cell-anchor, div.cell[id]:has(pre.sourceCode)")
-    return [(cells[str(tag["id"])], cell_at(site, page_of(notebook), f"#{tag['id']}")[1]) for tag in tags]
+    found = [str(tag["id"]) for tag in tags if tag["id"] in cells]  # smalldocs numbers its elements
+    return [(cells[name], cell_at(site, page_of(notebook), f"#{name}")[1]) for name in found]
 
 
 def defines(code: str, name: str) -> bool:
