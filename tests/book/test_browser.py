@@ -14,8 +14,8 @@ import pytest
 from conftest import PAGES, by_quarto
 
 FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
-# Bytes of a page with all it loads, half of them fonts. Quarto brings Bootstrap whole, twice, and scripts of its own: 190,000
-LIGHT, LIGHT_BY_QUARTO = 450_000, 650_000
+# Bytes of a page with all it loads, half of them fonts. Quarto brings Bootstrap whole, twice, and more scripts: about 170,000
+LIGHT, LIGHT_BY_QUARTO = 500_000, 680_000
 
 
 @pytest.fixture(scope="module")
