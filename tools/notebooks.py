@@ -91,7 +91,7 @@ def dependencies(nb: NotebookNode) -> list[Path]:
     if "benchmarks/results" in sources(nb):
         files += ROOT.glob("benchmarks/results/*")
     if "_mutants" in found:
-        files += NBS.glob("mutants/*")
+        files += [*NBS.glob("mutants/*"), *ROOT.glob("nnlit/*.py")]  # which says whether they are still what was measured
     if "_order" in found:  # the map of the book has the titles of all chapters
         files.append(ROOT / "_quarto.yml")
     if "_weave" in found or re.search(r"\.ipynb(?!#)", sources(nb)):  # a page that collects reads the whole book, and the tests
