@@ -30,7 +30,7 @@ from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
 TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "pages", "quarto", "weave")]
-SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js"]
+SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
 REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 
@@ -68,7 +68,7 @@ if (location.protocol === "file:") {
 def no_other_host(page: BeautifulSoup) -> None:
     """What would be asked of another host is taken out."""
     for tag in page.find_all(["script", "link"]):
-        asked = tag.name == "script" or {"stylesheet", "preconnect"} & set(tag["rel"])
+        asked = tag.name == "script" or {"stylesheet", "preconnect"} & set(tag.get("rel") or [])
         if asked and REMOTE.match(str(tag.get("src") or tag.get("href"))):
             tag.decompose()
 
