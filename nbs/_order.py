@@ -2,8 +2,9 @@
 
 import json
 import re
+from configparser import ConfigParser
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ def key(name: str) -> str:
     return PREFIX.sub("", name.removesuffix(".ipynb"), count=1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
-    """Where a notebook stands: in which part, and under which number, which appendices and pages between chapters have not."""
+    """A notebook and where it stands: in which part, under which number; appendices and pages between chapters have none.
+
+    Who reads more of a notebook adds it: _weave.py what its cells define and use, tools/trees.py its text as a tree.
+    """
     path: Path
-    part: str
-    number: str
+    part: str = ""
+    number: str = ""
 
     @property
     def key(self) -> str:
@@ -34,7 +38,7 @@ class Place:
     def page(self) -> str:
         return f"{self.key}.html"
 
-    @property
+    @cached_property
     def title(self) -> str:
         """What stands behind the # of its first cell; raises ValueError, with the notebook's name, if nothing does."""
         first = "".join(json.loads(self.path.read_text(encoding="utf-8"))["cells"][0]["source"])
@@ -56,6 +60,17 @@ class Place:
 def config() -> Any:
     """_quarto.yml, read once."""
     return yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+
+
+def particulars() -> dict[str, str]:
+    """Title, author and the rest of the book, from where they are said."""
+    book, settings = config(), ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    site, cfg = book["website"], settings["DEFAULT"]
+    return {"title": site["title"], "description": site["description"], "author": cfg["author"], "version": cfg["version"],
+            "url": cfg["site_url"], "lang": book["format"]["html"].get("lang", "en"), "keywords": cfg["keywords"],
+            "repository": cfg["git_url"], "branch": cfg["branch"],
+            "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}
 
 
 def order() -> list[Place]:

@@ -11,14 +11,13 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from configparser import ConfigParser
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import jedi
 
-from _order import key, order
+from _order import Place, order, particulars
 from _table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,23 +64,12 @@ class Cell:
         return {name: kind for name, kind in found.items() if not re.search(r"(^|\.)_", name)}
 
 
-@dataclass
-class Chapter:
+@dataclass(eq=False)  # each is itself
+class Chapter(Place):
     """A notebook, as far as links need it."""
-    path: Path
-    title: str
-    module: str  # "" if it exports nothing
-    cells: list[Cell]
-    prose: str
-
-    @property
-    def page(self) -> str:
-        return f"{key(self.path.name)}.html"
-
-    @property
-    def short(self) -> str:
-        """The title without what follows its colon, as HTML."""
-        return html.escape(self.title.split(":")[0])
+    module: str = ""  # if it exports anything
+    prose: str = ""
+    cells: list[Cell] = field(default_factory=list)
 
     @property
     def minutes(self) -> int:
@@ -106,11 +94,10 @@ class Identifier:
     cell: Cell = field(compare=False)
 
 
-def read_chapter(path: Path) -> Chapter:
+def read_chapter(place: Place) -> Chapter:
     """One notebook; what its cells use is found later, when all definitions are known."""
-    all_cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    all_cells = json.loads(place.path.read_text(encoding="utf-8"))["cells"]
     prose = "\n\n".join("".join(c["source"]) for c in all_cells if c["cell_type"] == "markdown")
-    title = re.search(r"^# (.+)", prose, re.M)
     module, cells = "", []
     for c in all_cells:
         if c["cell_type"] == "code":
@@ -124,16 +111,15 @@ def read_chapter(path: Path) -> Chapter:
                 directives.get("echo"), directives.get("include"))
             exported = bool(directives.keys() & {"export", "exports", "exporti"})
             cells.append(Cell(c["id"], "\n".join(lines).strip("\n"), bool(lines) and not hidden, exported))
-    return Chapter(path, title[1] if title else path.stem, module if any(c.exported for c in cells) else "", cells, prose)
+    exports = any(c.exported for c in cells)
+    return Chapter(place.path, place.part, place.number, module if exports else "", prose, cells)
 
 
 class Book:
     """All chapters, what each defines and what each uses."""
 
-    def __init__(self, folder: Path = ROOT / "nbs") -> None:
-        places = {place.path.name: i for i, place in enumerate(order())}
-        notebooks = sorted(folder.resolve().glob("*.ipynb"), key=lambda p: (places.get(p.name, len(places)), p.name))
-        self.chapters = [read_chapter(p) for p in notebooks]
+    def __init__(self, places: list[Place] | None = None) -> None:
+        self.chapters = [read_chapter(place) for place in (order() if places is None else places)]
         self.targets: dict[str, Identifier] = {}
         for chapter in self.chapters:
             for cell in chapter.cells:
@@ -146,7 +132,7 @@ class Book:
         for chapter in self.chapters:
             self._find_uses(chapter)
 
-    @property
+    @cached_property
     def identifiers(self) -> list[Identifier]:
         """The public names of the package, in the order of the alphabet."""
         return sorted((i for i in self.targets.values() if i.kind != "method"), key=lambda i: (i.name.lower(), i.name))
@@ -294,16 +280,16 @@ class Book:
         tests, repository = self.tests(), Repository()
         rows = []
         for i in self.identifiers:
-            used = ", ".join(link(c.short, c, cell) for c, cell in self.users(i))
-            tested = [link(c.short, c, cell) for c, cell in self.checks(i)]
+            used = ", ".join(link(c, cell) for c, cell in self.users(i))
+            tested = [link(c, cell) for c, cell in self.checks(i)]
             tested += [repository.link(f, f.stem) for f in tests.get(i.target, [])]
-            name = link(f"<code>{self.label(i)}</code>", i.chapter, i.cell)
-            rows.append([name, i.kind, link(i.chapter.short, i.chapter, i.cell), used, ", ".join(tested)])
+            name = link(i.chapter, i.cell, f"<code>{self.label(i)}</code>")
+            rows.append([name, i.kind, link(i.chapter, i.cell), used, ", ".join(tested)])
         return Table("Identifiers", ["name", "kind", "defined in", "used in", "tested in"], rows)
 
     def term_table(self) -> Table:
         """Every term, with the place that defines it."""
-        rows = [[term, ", ".join(f'<a href="{c.path.name}#{a}">{c.short}</a>' for c, a in places)]
+        rows = [[term, ", ".join(f'<a href="{c.path.name}#{a}">{html.escape(c.short)}</a>' for c, a in places)]
                 for term, places in self.terms()]
         return Table("Terms", ["term", "defined in"], rows)
 
@@ -312,9 +298,8 @@ class Repository:
     """Addresses in the repository, from the names in settings.ini; its `url` is empty while the book is not published."""
 
     def __init__(self) -> None:
-        config = ConfigParser(delimiters=["="])
-        config.read(ROOT / "settings.ini", encoding="utf-8")
-        self.url, self.branch = config["DEFAULT"]["git_url"], config["DEFAULT"]["branch"]
+        about = particulars()
+        self.url, self.branch = about["repository"], about["branch"]
 
     def file(self, path: Path) -> str:
         return f"{self.url}/blob/{self.branch}/{path.relative_to(ROOT).as_posix()}"
@@ -356,10 +341,10 @@ def anchor(title: str, text: str) -> str:
     return "term-" + re.sub(r"\W+", "-", spelt(title, text).lower()).strip("-")
 
 
-def link(text: str, chapter: Chapter, cell: Cell) -> str:
-    """A link to a cell as it is seen from a notebook; the site's links lead to pages instead."""
+def link(chapter: Chapter, cell: Cell, text: str = "") -> str:
+    """A link to a cell as it is seen from a notebook; the site's lead to pages. Its words are HTML, or the chapter's name."""
     place = f"#{cell.id}" if cell.shown else ""
-    return f'<a href="{chapter.path.name}{place}">{text}</a>'
+    return f'<a href="{chapter.path.name}{place}">{text or html.escape(chapter.short)}</a>'
 
 
 def first_lines(module: Path) -> dict[str, int]:

@@ -6,8 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from notebooks import particulars
 from paper import PRINT, compile_typst
-from trees import Chapter, Node, div, inlines, nodes, pandoc, part_heading, particulars, raw, rewrite, string, tidy, tree
+from trees import Document, Node, div, inlines, nodes, pandoc, part_heading, raw, rewrite, string, tidy, tree
 
 
 def metadata(value: Any) -> Node:
@@ -59,7 +60,7 @@ def mended(page: str, name: str) -> str:
     return re.sub(r'(epub:type="landmarks".*?<ol>)', rf"\1{start}", page, flags=re.S) if name == "EPUB/nav.xhtml" else page
 
 
-def epub(chapters: list[Chapter], folder: Path) -> Path:
+def epub(chapters: list[Document], folder: Path) -> Path:
     """The book as EPUB: a file a chapter, formulas in MathML; its date, as pandoc has it, is SOURCE_DATE_EPOCH if that is set."""
     book, target = particulars(), folder / "nnlit.epub"
     cover = compile_typst(folder, "cover.typ", "\n#title-page\n", format="png", ppi=150)

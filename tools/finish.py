@@ -4,10 +4,13 @@ Formulas are typeset here (maths.py), so that pages need KaTeX's CSS and fonts a
 another host for (KaTeX or MathJax from a CDN, web fonts) is taken out.
 """
 
+import hashlib
+import html
 import os
 import re
 import shutil
 import sys
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,30 +18,25 @@ BOOK_PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs us with whichever Python it finds first
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 
-import formats  # noqa: E402
-import machines  # noqa: E402
-import nbformat  # noqa: E402
+from bs4 import BeautifulSoup  # noqa: E402
 from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
-from notebooks import NBS, chapters  # noqa: E402
+from pages import Markup, classes, parse, written  # noqa: E402
 from quarto import mend  # noqa: E402
-from trees import particulars  # noqa: E402
-from weave import weave  # noqa: E402
+from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
 
-REMOTE_TAG = re.compile(r'<script\b[^>]*\bsrc="(?:https?:)?//[^>]*>\s*</script>\s*'
-                        r'|<link\b(?=[^>]*\brel="(?:stylesheet|preconnect)")[^>]*\bhref="(?:https?:)?//[^>]*>\s*')
+from _order import NBS, order, particulars  # noqa: E402
+from _weave import Book, Chapter, keep  # noqa: E402
+
+FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "pages", "quarto", "weave")]
+SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
+REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 
 # What both renderers write and an accessibility checker rightly minds: a landmark without a name, a button that calls
 # itself a landmark, an icon that calls itself a picture
-MENDED = [
-    (re.compile(r'<nav class="navbar '), '<nav aria-label="Site" class="navbar '),
-    (re.compile(r'<nav id="quarto-sidebar" '), '<nav id="quarto-sidebar" aria-label="Chapters" '),
-    (re.compile(r'<nav id="TOC" '), '<nav id="TOC" aria-label="On this page" '),
-    (re.compile(r'<nav class="quarto-secondary-nav"'), '<nav aria-label="This chapter" class="quarto-secondary-nav"'),
-    (re.compile(r'(<a\b[^>]*) role="navigation"'), r'\1 role="button"'),
-    (re.compile(r'(<i class="bi [^"]*") role="img"'), r'\1 aria-hidden="true"'),
-]
+LANDMARKS = {"navbar": "Site", "quarto-sidebar": "Chapters", "TOC": "On this page", "quarto-secondary-nav": "This chapter"}
 # Whatever scrolls sideways can be reached and scrolled by keyboard; what does not scroll is no stop on the way
 SCROLLERS = """<script>
 (() => {
@@ -65,30 +63,56 @@ if (location.protocol === "file:") {
 }
 </script>
 """
-CONTENTS = re.compile(r'<nav id="TOC".*?(<ul>.*?)</nav>', re.S)
 
 
-def with_contents(page: str) -> str:
-    """The page with its list of sections once more under the title, closed, for screens without a margin to hold it."""
-    if not (found := CONTENTS.search(page)):
-        return page
-    sections = re.sub(r' (?:id|class|data-scroll-target)="[^"]*"', "", found[1])
-    closed = f'<details class="sections"><summary>On this page</summary>{sections}</details>'
-    head = page.index("</header>", page.index('id="title-block-header"'))
-    return page[:head] + closed + page[head:]
+def no_other_host(page: BeautifulSoup) -> None:
+    """What would be asked of another host is taken out."""
+    for tag in page.find_all(["script", "link"]):
+        asked = tag.name == "script" or {"stylesheet", "preconnect"} & set(tag.get("rel") or [])
+        if asked and REMOTE.match(str(tag.get("src") or tag.get("href"))):
+            tag.decompose()
 
 
-def links(key: str, page: str) -> str:
+def accessible(page: BeautifulSoup) -> None:
+    """Landmarks have names; what is none does not call itself one."""
+    for landmark in page.find_all("nav"):
+        for name in LANDMARKS.keys() & {landmark.get("id"), *classes(landmark)}:
+            landmark["aria-label"] = LANDMARKS[name]
+    for tag in page.find_all(["a", "i"], role=["navigation", "img"]):
+        if tag.name == "a":
+            tag["role"] = "button"
+        else:
+            del tag["role"]
+            tag["aria-hidden"] = "true"
+
+
+def contents(page: BeautifulSoup) -> None:
+    """The list of sections once more under the title, closed, for screens without a margin to hold it."""
+    listed, head = page.select_one("nav#TOC ul"), page.find(id="title-block-header")
+    if listed is None or head is None:
+        return
+    closed = page.new_tag("details", attrs={"class": "sections"})
+    summary = page.new_tag("summary")
+    summary.string = "On this page"
+    closed.extend([summary, copy(listed)])
+    for tag in closed.select("ul, li, a"):
+        for name in ("id", "class", "data-scroll-target"):
+            del tag[name]
+    head.append(closed)
+
+
+def heads(key: str, page: BeautifulSoup) -> str:
     """What the head of a page says to other programs: its address, its card, its text in Markdown."""
     url = particulars()["url"]
-    title = re.search(r'property="og:title" content="([^"]*)"', page)
-    heads = [f'<link rel="alternate" type="text/markdown" href="{key}.html.md">', '<meta property="og:type" content="article">']
+    lines = [f'<link rel="alternate" type="text/markdown" href="{key}.html.md">', '<meta property="og:type" content="article">']
     if url:  # the card is asked for by others, who need its whole address
-        heads.append(f'<link rel="canonical" href="{url}{key}.html">')
-        heads += [f'<meta property="og:{name}" content="{words}">' for name, words in [
-            ("url", f"{url}{key}.html"), ("image", f"{url}cards/{key}.png"), ("image:alt", title[1] if title else key)]]
-    heads.append('<meta name="twitter:card" content="summary_large_image">')
-    return "\n".join(heads) + "\n"
+        title = page.select_one('meta[property="og:title"]')
+        lines.append(f'<link rel="canonical" href="{url}{key}.html">')
+        lines += [f'<meta property="og:{name}" content="{html.escape(words)}">' for name, words in [
+            ("url", f"{url}{key}.html"), ("image", f"{url}cards/{key}.png"),
+            ("image:alt", str(title["content"]) if title else key)]]
+    lines.append('<meta name="twitter:card" content="summary_large_image">')
+    return "\n".join(lines) + "\n"
 
 
 ICON = re.compile(r'\.bi-([\w-]+)::before\s*\{\s*content:\s*"\\([0-9a-f]+)";?\s*\}')
@@ -98,13 +122,16 @@ def lean_icons(site: Path) -> None:
     """Of the renderer's two thousand icons keep those that the site uses: the rules and the font's glyphs."""
     for sheet in site.rglob("bootstrap-icons*.css"):
         files = [f for ending in ("html", "js", "css") for f in site.rglob(f"*.{ending}") if f != sheet]
-        others = "".join(f.read_text(encoding="utf-8") for f in files)
-        names = set(re.findall(r"\bbi-([\w-]+)", others))
-        glyphs = {int(code, 16) for code in re.findall(r'content:\s*"\\(f[0-9a-f]{3})"', others)}
+        names, glyphs = set[str](), set[int]()
+        for file in files:
+            text = file.read_text(encoding="utf-8")
+            names.update(re.findall(r"bi-([\w-]+)", text))
+            if file.suffix == ".css":
+                glyphs.update(int(code, 16) for code in re.findall(r'content:\s*"\\(f[0-9a-f]{3})"', text))
         css = sheet.read_text(encoding="utf-8")
         glyphs |= {int(code, 16) for name, code in ICON.findall(css) if name in names}
-        for rule in [m[0] for m in ICON.finditer(css) if m[1] not in names]:
-            css = css.replace(rule, "")
+        for unused in {m[0] for m in ICON.finditer(css) if m[1] not in names}:
+            css = css.replace(unused, "")
         sheet.write_text(re.sub(r'url\([^)]*\.woff2[^)]*\) format\("woff2"\),', "", css), encoding="utf-8")
         for old in sheet.parent.rglob("bootstrap-icons.woff2"):
             old.unlink()
@@ -117,38 +144,87 @@ def lean_icons(site: Path) -> None:
             subset.save_font(font, file, options)
 
 
+class Finisher:
+    """What makes the pages of a site whole: each is read once, changed, and written once."""
+
+    def __init__(self, site: Path) -> None:
+        self.site = site
+        self.katex = Typesetter()
+        self.weaver = Weaver(Book())
+        self.chapters = {c.page: c for c in self.weaver.book.chapters}
+        made_of = [f.read_bytes() for f in sorted([*SOURCES, *site.rglob("*.js")])]  # Quarto's scripts go into its pages
+        self.made_of = hashlib.sha256(b"\0".join([*made_of, repr(particulars()).encode()]))
+
+    def page(self, file: Path) -> None:
+        """Finish one page in place, or put there what was kept when just this was finished before."""
+        name, text = file.relative_to(self.site), file.read_text(encoding="utf-8")
+        chapter = self.chapters.get(str(name))
+        digest = self.made_of.copy()
+        digest.update(repr((str(name), text, chapter and self.weaver.known(chapter))).encode())
+        kept = FINISHED / f"{name.stem}-{digest.hexdigest()[:16]}.html"
+        if not kept.exists():
+            keep(kept, self.finished(name, text, chapter))
+        shutil.copyfile(kept, file)
+
+    def finished(self, name: Path, text: str, chapter: Chapter | None) -> str:
+        """A page as the renderer has written it, made whole."""
+        page = parse(text)
+        if not page.head or not page.body:
+            raise SystemExit(f"finish: {name} is no page")
+        no_other_host(page)
+        if chapter:
+            self.weaver.weave(chapter, page)
+        mend(page, self.site / name.parent)
+        formulas = typeset(page, self.katex, str(name))
+        accessible(page)
+        contents(page)
+        up = "../" * (len(name.parts) - 1)
+        look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
+        page.head.append(Markup(heads(name.stem, page) + OFFLINE_SEARCH + look))
+        page.body.append(Markup(SCROLLERS))
+        return written(page)
+
+
 def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
-    weave(site)
     if not os.environ.get("BOOKS_APART"):  # nbdev_docs goes straight to Quarto; tools/book.py makes them meanwhile
-        with formats.gathered([(path, nbformat.read(path, as_version=4)) for path in chapters()]) as (folder, trees):
-            machines.write(folder, trees, site)
-            formats.write(folder, trees, site)
+        books(site)
     for font in NBS.glob("fonts/*.woff2"):  # nbdev_docs leaves folders out
         (site / "fonts").mkdir(exist_ok=True)
         shutil.copy(font, site / "fonts")
-    katex = Typesetter()
     target = site / "site_libs" / "katex"
     shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)
     css = (KATEX / "katex.min.css").read_text(encoding="utf-8")
     css = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", css)  # every browser of today reads woff2
     (target / "katex.min.css").write_text(css, encoding="utf-8")
-    for page in sorted(site.rglob("*.html")):
-        name = page.relative_to(site)
-        text = mend(REMOTE_TAG.sub("", page.read_text(encoding="utf-8")), page.parent)
-        text = typeset(text, katex, str(name))
-        for pattern, mended in MENDED:
-            text = pattern.sub(mended, text)
-        text = text.replace("</body>", SCROLLERS + "</body>", 1)
-        text = with_contents(text).replace("</head>", links(name.stem, text) + OFFLINE_SEARCH + "</head>", 1)
-        up = "../" * (len(name.parts) - 1)
-        link = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n'
-        page.write_text(text.replace("</head>", link + "</head>", 1) if "math-" in text else text, encoding="utf-8")
+    finisher = Finisher(site)
+    (site / DOWNLOADS).mkdir(exist_ok=True)
+    for chapter in finisher.chapters.values():
+        if not (site / chapter.page).exists():
+            raise SystemExit(f"weave: {chapter.path.name} has no page {chapter.page}")
+        shutil.copy(chapter.path, site / DOWNLOADS / chapter.path.name)
+    try:
+        for page in sorted(site.rglob("*.html")):
+            finisher.page(page)
+    except WeaveError as e:
+        raise SystemExit(f"weave: {e}") from None
+    enrich_search(site, finisher.weaver.book)
     for sheet in site.rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         if REMOTE_IMPORT.search(text):
             sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
     lean_icons(site)
+
+
+def books(site: Path) -> None:
+    """The PDF, the EPUB and what programs read, beside the pages."""
+    import formats  # these know how chapters are executed, which takes a second to load
+    import machines
+    import nbformat
+
+    with formats.gathered([(p.path, nbformat.read(p.path, as_version=4)) for p in order()]) as (folder, trees):
+        machines.write(folder, trees, site)
+        formats.write(folder, trees, site)
 
 
 if __name__ == "__main__":

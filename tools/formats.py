@@ -18,25 +18,23 @@ from pathlib import Path
 import machines
 from epub import epub
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, BookError, digest, execute_all, prepare
+from notebooks import NBS, ROOT, BookError, digest, execute_all, order, particulars, prepare
 from paper import PRINT, pdf
-from trees import Chapter, connect, order, particulars, read
+from trees import Document, connect, read
 
 
 @contextmanager
-def gathered(executed: list[tuple[Path, NotebookNode]]) -> Iterator[tuple[Path, list[Chapter]]]:
+def gathered(executed: list[tuple[Path, NotebookNode]]) -> Iterator[tuple[Path, list[Document]]]:
     """The chapters as pandoc's trees, and a folder with their pictures."""
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         folder = Path(temporary)
         shutil.copytree(NBS, folder, ignore=shutil.ignore_patterns("*.ipynb", "_*", ".*", "data", "fonts"), dirs_exist_ok=True)
         prepare(executed, folder)
         (folder / "meta.json").write_text(json.dumps(particulars()), encoding="utf-8")
-        chapters = order()
-        list(pool.map(lambda chapter: read(chapter, folder), chapters))
-        yield folder, chapters
+        yield folder, list(pool.map(lambda place: read(place, folder), order()))
 
 
-def write(folder: Path, chapters: list[Chapter], site: Path, formats: tuple[str, ...] = ("pdf", "epub")) -> list[Path]:
+def write(folder: Path, chapters: list[Document], site: Path, formats: tuple[str, ...] = ("pdf", "epub")) -> list[Path]:
     """Write the book in these formats into the site's folder; a build that fails leaves what was there."""
     chapters = copy.deepcopy(chapters)
     connect(chapters, particulars()["url"])

@@ -6,9 +6,9 @@ The text is the page's address with .md behind it, as https://llmstxt.org propos
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from notebooks import key
+from notebooks import key, particulars
 from paper import compile_typst, quoted
-from trees import ABOUT, Chapter, Node, inlines, nodes, pandoc, particulars, rewrite, string, tree
+from trees import ABOUT, Document, Node, inlines, nodes, pandoc, rewrite, string, tree
 
 COLOURS = ("#0969da", "#b35900", "#1a7f37", "#59636e")  # of the parts, as on the map of the book
 
@@ -36,12 +36,12 @@ def for_text(node: Node) -> list[Node] | None:
     return None
 
 
-def text(chapter: Chapter) -> str:
+def text(chapter: Document) -> str:
     """A chapter in Markdown, formulas in TeX."""
     return pandoc(tree(rewrite(chapter.blocks, for_text)), "json", "gfm-tex_math_gfm+tex_math_dollars", "--wrap=none")
 
 
-def index(chapters: list[Chapter], book: dict[str, str]) -> str:
+def index(chapters: list[Document], book: dict[str, str]) -> str:
     """llms.txt: what the book is, and every text with what it is about, by parts."""
     lines, part = [f"# {book['title']}", "", f"> {book['description']}", "", book["licence"]], ""
     for chapter in chapters:
@@ -53,7 +53,7 @@ def index(chapters: list[Chapter], book: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cards(chapters: list[Chapter], folder: Path) -> list[bytes]:
+def cards(chapters: list[Document], folder: Path) -> list[bytes]:
     """For every chapter a picture of 1200 by 630 pixels with its title."""
     parts = list(dict.fromkeys(c.part for c in chapters if c.part))
     calls = []
@@ -65,7 +65,7 @@ def cards(chapters: list[Chapter], folder: Path) -> list[bytes]:
     return made if isinstance(made, list) else [made]
 
 
-def write(folder: Path, chapters: list[Chapter], site: Path) -> None:
+def write(folder: Path, chapters: list[Document], site: Path) -> None:
     """Write the texts, llms.txt and the cards into the site's folder, all or none."""
     made = {f"cards/{c.key}.png": picture for c, picture in zip(chapters, cards(chapters, folder))}
     made |= {f"{c.key}.html.md": text(c).encode() for c in chapters}

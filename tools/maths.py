@@ -8,12 +8,16 @@ under each; the stylesheet shows one of the two.
 import html
 import json
 import re
+from functools import cached_property
 from pathlib import Path
 
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString
+from pages import Markup, classes
 from py_mini_racer import MiniRacer
 
 KATEX = Path(__file__).resolve().parent / "katex"
-MATH = re.compile(r'<span class="math (inline|display)">(.*?)</span>([.,;:!?)’”]*)', re.S)
+MARK = re.compile(r"[.,;:!?)’”]+")
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}\s*")
 ALIGNED = re.compile(r"\\begin\{aligned\}(.*)\\end\{aligned\}", re.S)
 ROW = re.compile(r"\\\\\s*\n")
@@ -24,9 +28,14 @@ class Typesetter:
     """TeX to HTML, each formula once."""
 
     def __init__(self) -> None:
-        self.engine = MiniRacer()
-        self.engine.eval((KATEX / "katex.min.js").read_text(encoding="utf-8"))
         self.done: dict[tuple[str, bool], str] = {}
+
+    @cached_property
+    def engine(self) -> MiniRacer:
+        """KaTeX, started when the first formula asks for it."""
+        engine = MiniRacer()
+        engine.eval((KATEX / "katex.min.js").read_text(encoding="utf-8"))
+        return engine
 
     def __call__(self, tex: str, display: bool) -> str:
         key = (tex, display)
@@ -59,17 +68,20 @@ class Typesetter:
         return f'<span class="step{indent}">{self.formula(tex.replace("&", "{}"))}{reason}</span>'
 
 
-def typeset(page: str, katex: Typesetter, name: str) -> str:
-    """The page with its formulas in HTML. A mark behind a formula in a line of text stays on the line with it."""
-    def one(m: re.Match[str]) -> str:
-        kind, tex, mark = m.group(1), html.unescape(m.group(2)).strip(), m.group(3)
-        tex = re.sub(r"^\\[(\[]|\\[)\]]$", "", tex)  # the delimiters \( \) or \[ \]
+def typeset(page: BeautifulSoup, katex: Typesetter, name: str) -> int:
+    """Set the formulas of a page; how many it has. A mark behind a formula in a line of text stays on the line with it."""
+    formulas = page.find_all("span", class_="math")
+    for span in formulas:
+        tex = re.sub(r"^\\[(\[]|\\[)\]]$", "", span.get_text().strip())  # the delimiters \( \) or \[ \]
+        inline = "inline" in classes(span)
         try:
-            if kind == "display":
-                return katex.display(tex) + mark
-            formula = f'<span class="math-inline">{katex(tex, False)}</span>'
-            short = len(tex) <= 30  # a long one must be able to break on a phone
-            return f'<span class="unbroken">{formula}{mark}</span>' if mark and short else formula + mark
+            formula = f'<span class="math-inline">{katex(tex, False)}</span>' if inline else katex.display(tex)
         except Exception as e:
             raise SystemExit(f"finish: {name}: KaTeX cannot set {tex!r}: {e}") from None
-    return MATH.sub(one, page)
+        following = span.next_sibling
+        short = len(tex) <= 30  # a long one must be able to break on a phone
+        if inline and short and type(following) is NavigableString and (mark := MARK.match(following)):
+            formula = f'<span class="unbroken">{formula}{mark[0]}</span>'
+            following.replace_with(following[mark.end():])
+        span.replace_with(Markup(formula))
+    return len(formulas)

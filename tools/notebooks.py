@@ -17,8 +17,6 @@ import nbformat
 import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbdev.processors import FilterDefaults
-from nbdev.serve_drv import exec_nb
 from nbformat import NotebookNode
 from threadpoolctl import threadpool_info
 from traitlets.config import Config
@@ -27,10 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 sys.path.insert(0, str(NBS))
 
-from _order import config as config  # noqa: E402  (for the other tools too)
+from _order import Place as Place  # noqa: E402  (for the other tools too)
+from _order import config as config  # noqa: E402
 from _order import entries as entries  # noqa: E402
 from _order import key as key  # noqa: E402
 from _order import order as order  # noqa: E402
+from _order import particulars as particulars  # noqa: E402
 
 STAGE = ROOT / "_stage"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -91,8 +91,10 @@ def dependencies(nb: NotebookNode) -> list[Path]:
     if "benchmarks/results" in sources(nb):
         files += ROOT.glob("benchmarks/results/*")
     if "_mutants" in found:
-        files += NBS.glob("mutants/*")
-    if "_weave" in found or ".ipynb" in sources(nb):  # a page that collects reads the whole book, and the tests
+        files += [*NBS.glob("mutants/*"), *ROOT.glob("nnlit/*.py")]  # which says whether they are still what was measured
+    if "_order" in found:  # the map of the book has the titles of all chapters
+        files.append(ROOT / "_quarto.yml")
+    if "_weave" in found or re.search(r"\.ipynb(?!#)", sources(nb)):  # a page that collects reads the whole book, and the tests
         files += [*chapters(), ROOT / "_quarto.yml", ROOT / "settings.ini", *ROOT.glob("tests/**/*.py")]
     return sorted(set(files))
 
@@ -176,6 +178,9 @@ def execute_all() -> list[tuple[Path, NotebookNode]]:
 
 def prepare(executed: list[tuple[Path, NotebookNode]], folder: Path) -> None:
     """Write every chapter into the folder as nbdev prepares it for readers: front matter made, hidden cells gone."""
+    from nbdev.processors import FilterDefaults  # takes a second, which a site that is up to date need not wait for
+    from nbdev.serve_drv import exec_nb
+
     for path, nb in executed:
         nbformat.write(nb, folder / path.name)
         exec_nb(folder / path.name, folder / path.name, FilterDefaults)

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import typst
 from notebooks import ROOT, BookError
-from trees import Chapter, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree
+from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree
 
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
@@ -128,7 +128,7 @@ def typst_heading(node: Node) -> list[Node]:
     return [{"t": "Para", "c": [raw("typst", lead), *rewrite(words, for_typst), raw("typst", f"]{label(anchor)}")]}]
 
 
-def typst_source(chapters: list[Chapter]) -> str:
+def typst_source(chapters: list[Document]) -> str:
     """The body of the book in Typst: parts, chapters and sections as headings of falling level."""
     blocks: list[Node] = []
     part = ""
@@ -161,7 +161,7 @@ def compile_typst(folder: Path, name: str, text: str, **options: Any) -> Any:
     return made
 
 
-def pdf(chapters: list[Chapter], folder: Path) -> Path:
+def pdf(chapters: list[Document], folder: Path) -> Path:
     """The book as PDF, accessible as PDF/UA-1 asks."""
     body = "\n#title-page\n#set page(header: running, footer: folio)\n#contents\n" + typst_source(chapters)
     target = folder / "nnlit.pdf"

@@ -1,28 +1,18 @@
 """What Quarto alone writes, and has to be mended once the book's own look and rules are over it.
 
-Each function takes a page as BeautifulSoup has read it and changes it in place; `mend` calls them all.
+Each function takes a page as a tree and changes it in place; `mend` calls them all.
 """
 
 import base64
 import re
 from pathlib import Path
-from typing import Any
 
 from bs4 import BeautifulSoup, Tag
-from bs4.dammit import EntitySubstitution
-from bs4.formatter import HTMLFormatter
 
 # quarto-nav.js takes the href of every link for a string; that of a link inside a drawing is an object
 STRINGS = """Object.defineProperty(SVGAElement.prototype, "href", {
   get() { return this.getAttribute("href") || ""; }, set(address) { this.setAttribute("href", address); }
 });"""
-
-
-class AsWritten(HTMLFormatter):
-    """Attributes in the order in which the renderer wrote them, which finish.py knows."""
-
-    def attributes(self, tag: Tag) -> list[tuple[str, Any]]:
-        return list(tag.attrs.items())
 
 
 def no_loader(page: BeautifulSoup) -> None:
@@ -91,14 +81,13 @@ def contents(page: BeautifulSoup) -> None:
     margin.append(nav)
 
 
-def mend(text: str, site: Path) -> str:
-    """A page of Quarto's, mended; a page of another renderer as it is."""
-    if "quarto-nav.js" not in text and "quarto-html" not in text:
-        return text
-    page = BeautifulSoup(text, "html5lib")
+def mend(page: BeautifulSoup, site: Path) -> None:
+    """Mend a page of Quarto's; one of another renderer is left as it is."""
+    addresses = [str(tag.get("src") or tag.get("href")) for tag in page.find_all(["script", "link"])]
+    if not any("quarto-nav.js" in a or "quarto-html" in a for a in addresses):
+        return
     no_loader(page)
     menu_is_a_button(page)
     links_in_drawings(page)
     modules_inside(page, site)
     contents(page)
-    return page.decode(formatter=AsWritten(EntitySubstitution.substitute_xml, void_element_close_prefix=""))

@@ -8,7 +8,6 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
-from configparser import ConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,8 @@ import nbformat
 import pypandoc
 import yaml
 from nbformat import NotebookNode
-from notebooks import ROOT, BookError, config
+from notebooks import BookError, Place
 from notebooks import key as key_of
-from notebooks import order as places
 
 from _weave import TERM
 from _weave import anchor as term_anchor
@@ -37,21 +35,11 @@ ATTRIBUTES = {"Header": 1, "Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBl
 
 
 @dataclass
-class Chapter:
-    """One page of the book; `key` is its address on the site without .html, and the prefix of its anchors here."""
-    path: Path
-    key: str
-    number: str
-    part: str
-    title: str = ""
+class Document(Place):
+    """An executed chapter as pandoc's tree; its key is the prefix of its anchors here."""
     description: str = ""
     blocks: list[Node] = field(default_factory=list)
     cells: set[str] = field(default_factory=set)
-
-
-def order() -> list[Chapter]:
-    """The chapters in the order of the book, those that are there."""
-    return [Chapter(p.path, p.key, p.number, p.part) for p in places()]
 
 
 def fence(text: str, attributes: str) -> str:
@@ -206,35 +194,35 @@ def pictures(page: str, name: str, folder: Path) -> list[Node]:
     return found
 
 
-def read(chapter: Chapter, folder: Path) -> None:
-    """Fill in the chapter's title and tree: anchors prefixed with the chapter's key, outputs as nodes."""
-    nb = nbformat.read(folder / chapter.path.name, as_version=4)
-    text, chapter.cells = markdown(nb), {cell.id for cell in nb.cells}
-    chapter.title, chapter.description = (str(front_matter(nb).get(key, "")) for key in ("title", "description"))
+def read(place: Place, folder: Path) -> Document:
+    """A chapter that nbdev has prepared in the folder: anchors prefixed with its key, outputs as nodes."""
+    nb = nbformat.read(folder / place.path.name, as_version=4)
     count = 0
 
     def change(node: Node) -> list[Node] | None:
         nonlocal count
         if node["t"] == "CodeBlock" and "html" in node["c"][0][1]:
             count += 1
-            return rewrite(pictures(node["c"][1], f"{chapter.key}-{count}", folder), change)
+            return rewrite(pictures(node["c"][1], f"{place.key}-{count}", folder), change)
         if node["t"] == "Table":  # pandoc gives the columns of a wide table equal widths; both formats know better
             node["c"][2] = [[align, {"t": "ColWidthDefault"}] for align, _ in node["c"][2]]
         if node["t"] in ATTRIBUTES and (attributes := node["c"][ATTRIBUTES[node["t"]]])[0]:
-            attributes[0] = f"{chapter.key}-{attributes[0]}"
+            attributes[0] = f"{place.key}-{attributes[0]}"
         return None
 
     try:
-        title, *blocks = rewrite(json.loads(pandoc(text, "markdown", "json"))["blocks"], change)
-        if chapter.key == "index":
+        title, *blocks = rewrite(json.loads(pandoc(markdown(nb), "markdown", "json"))["blocks"], change)
+        if place.key == "index":
             title["c"][2] = [string(ABOUT)]
-        title["c"][1][0] = chapter.key
-        chapter.blocks = [title, *fold(blocks)]
+        title["c"][1][0] = place.key
+        tree = [title, *fold(blocks)]
     except BookError as e:
-        raise BookError(f"{chapter.path.name}: {e}") from None
+        raise BookError(f"{place.path.name}: {e}") from None
+    description = str(front_matter(nb).get("description", ""))
+    return Document(place.path, place.part, place.number, description, tree, {cell.id for cell in nb.cells})
 
 
-def connect(chapters: list[Chapter], site: str) -> None:
+def connect(chapters: list[Document], site: str) -> None:
     """Lead every link somewhere: to a heading or figure of this book, or to the site; and every (2.1) to that equation."""
     anchors = {n["c"][ATTRIBUTES[n["t"]]][0] for c in chapters for n in nodes(c.blocks) if n["t"] in ATTRIBUTES}
     keys = {c.key: c for c in chapters}
@@ -247,7 +235,7 @@ def connect(chapters: list[Chapter], site: str) -> None:
                 tags[tag] = chapter.path.name
 
     for chapter in chapters:
-        def change(node: Node, chapter: Chapter = chapter) -> list[Node] | None:
+        def change(node: Node, chapter: Document = chapter) -> list[Node] | None:
             if node["t"] == "Header":
                 return [node]
             if node["t"] == "Str":
@@ -299,13 +287,3 @@ def part_heading(part: str) -> Node:
 def tree(blocks: list[Node], meta: Node | None = None) -> str:
     """A document for pandoc to write."""
     return json.dumps({"pandoc-api-version": [1, 23, 1], "meta": meta or {}, "blocks": blocks})
-
-
-def particulars() -> dict[str, str]:
-    """Title, author and the rest, from where they are said."""
-    book, settings = config(), ConfigParser(delimiters=["="])
-    settings.read(ROOT / "settings.ini", encoding="utf-8")
-    site, cfg = book["website"], settings["DEFAULT"]
-    return {"title": site["title"], "description": site["description"], "author": cfg["author"], "version": cfg["version"],
-            "url": cfg["site_url"], "lang": book["format"]["html"].get("lang", "en"), "keywords": cfg["keywords"],
-            "repository": cfg["git_url"], "licence": "Text and figures: CC BY 4.0. Code: Apache License 2.0."}

@@ -31,6 +31,11 @@ def site() -> Path:
     return ROOT / "_docs"
 
 
+def by_quarto(site: Path) -> bool:
+    """Whether Quarto has rendered the site, and not smalldocs."""
+    return '<meta name="generator" content="quarto' in (site / "index.html").read_text(encoding="utf-8")
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 JARS = {"vnu": ROOT / ".venv-vnu/package/build/dist/vnu.jar", "epubcheck": Path("/usr/share/java/epubcheck.jar")}
 

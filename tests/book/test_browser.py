@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import PAGES
+from conftest import PAGES, by_quarto
 
 FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
+# Bytes of a page with all it loads, half of them fonts. Quarto brings Bootstrap whole, twice, and more scripts: about 170,000
+LIGHT, LIGHT_BY_QUARTO = 500_000, 680_000
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,7 @@ def test_pages_in_a_browser(site: Path, address: str, browser: Any, width: int, 
 
     faults: list[str] = []
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    limit = LIGHT_BY_QUARTO if by_quarto(site) else LIGHT
     tab = context.new_page()
     tab.on("request", lambda r: None if r.url.startswith((address, "data:")) else faults.append(f"asks {r.url}"))
     tab.on("console", lambda m: faults.append(f"console: {m.text}") if m.type == "error" else None)
@@ -61,7 +64,7 @@ def test_pages_in_a_browser(site: Path, address: str, browser: Any, width: int, 
     for page in PAGES:
         tab.goto(f"{address}/{page}", wait_until="load")
         heavy = weight(site, address, page, tab.evaluate("performance.getEntriesByType('resource').map(r => r.name)"))
-        if heavy > 600_000:
+        if heavy > limit:
             faults.append(f"{page} loads {heavy} bytes without its figures")
         tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         scroll = tab.evaluate("document.documentElement.scrollWidth")
@@ -104,6 +107,9 @@ def test_every_chapter_can_be_reached_on_a_phone(address: str, browser: Any) -> 
 
 
 def test_search_finds_definitions_also_from_a_file(site: Path, address: str, browser: Any) -> None:
+    """In smalldocs' search; that of Quarto is another, and reads the same index."""
+    if by_quarto(site):
+        pytest.skip("by Quarto: this is smalldocs' search")
     for start in (address, site.as_uri()):
         tab = browser.new_page(viewport={"width": 1300, "height": 900})
         tab.goto(f"{start}/index.html", wait_until="load")

@@ -14,7 +14,7 @@ import pytest
 import trees
 import yaml
 from conftest import ROOT, checker
-from notebooks import BookError
+from notebooks import BookError, Place, config, order, particulars
 from pypdf import PdfReader
 
 SPACE = re.compile(r"[\s\u00ad\u2010-]+")  # a PDF's text has line ends and hyphens of its own
@@ -22,15 +22,15 @@ SPACE = re.compile(r"[\s\u00ad\u2010-]+")  # a PDF's text has line ends and hyph
 
 def titles() -> list[str]:
     """Each chapter's, in the sidebar's order; the home page has another, as its own is the book's."""
-    firsts = [nbformat.read(c.path, as_version=4).cells[0].source for c in trees.order()]
+    firsts = [nbformat.read(c.path, as_version=4).cells[0].source for c in order()]
     return [trees.ABOUT, *(re.match(r"# (.*)", first)[1].replace("`", "") for first in firsts[1:])]
 
 
 def parts() -> list[str]:
-    return list(dict.fromkeys(c.part for c in trees.order() if c.part))
+    return list(dict.fromkeys(c.part for c in order() if c.part))
 
 
-def tags(chapters: list[trees.Chapter]) -> list[str]:
+def tags(chapters: list[Place]) -> list[str]:
     """The numbers of all equations in these chapters."""
     cells = [cell for c in chapters for cell in nbformat.read(c.path, as_version=4).cells]
     return [tag for cell in cells if cell.cell_type == "markdown" for tag in trees.TAG.findall(cell.source)]
@@ -58,9 +58,9 @@ def parsed(epub: dict[str, bytes]) -> dict[str, ElementTree.Element]:
 
 
 def test_order_is_that_of_the_sidebar() -> None:
-    listed = re.findall(r"[\w-]+\.ipynb", yaml.dump(trees.config()["website"]["sidebar"]["contents"], sort_keys=False))
+    listed = re.findall(r"[\w-]+\.ipynb", yaml.dump(config()["website"]["sidebar"]["contents"], sort_keys=False))
     there = [name for name in listed if (ROOT / "nbs" / name).exists()]
-    assert [c.path.name for c in trees.order()] == there and len(there) > 3
+    assert [c.path.name for c in order()] == there and len(there) > 3
 
 
 def test_pdf_has_parts_and_chapters_in_its_outline(pdf: PdfReader) -> None:
@@ -71,11 +71,11 @@ def test_pdf_has_parts_and_chapters_in_its_outline(pdf: PdfReader) -> None:
         elif top[-1] in parts():
             chapters += [e.title for e in entry if not isinstance(e, list)]
     assert top == ["Contents", trees.ABOUT, *parts()]
-    assert [squeezed(t) for t in chapters] == [squeezed(c.number + t) for c, t in zip(trees.order(), titles())][1:]
+    assert [squeezed(t) for t in chapters] == [squeezed(c.number + t) for c, t in zip(order(), titles())][1:]
 
 
 def test_pdf_numbers_every_equation(pdf: PdfReader) -> None:
-    chapters = [c for c in trees.order() if c.part == parts()[0]]  # the first part's: reading a page takes long
+    chapters = [c for c in order() if c.part == parts()[0]]  # the first part's: reading a page takes long
     second = next(e for e in pdf.outline if not isinstance(e, list) and e.title == parts()[1])
     text = "".join(page.extract_text() for page in pdf.pages[: pdf.get_destination_page_number(second)])
     wanted = tags(chapters)
@@ -115,7 +115,7 @@ def test_pdf_names_the_page_that_a_list_leads_to(pdf: PdfReader) -> None:
     text = "".join(page.extract_text() for page in pdf.pages[start["Exercises"] : start["Index of names and terms"]])
     pages = [int(n) - 1 for n in re.findall(r"Exercise1→(\d+)", squeezed(text))]
     leads_to = [max((first, title) for title, first in start.items() if first <= page)[1] for page in pages]
-    with_exercises = [c for c in trees.order() if 'id=\\"exercise-1\\"' in (source := c.path.read_text(encoding="utf-8"))
+    with_exercises = [c for c in order() if 'id=\\"exercise-1\\"' in (source := c.path.read_text(encoding="utf-8"))
                       and "## Exercises" in source]
     assert len(leads_to) == len(with_exercises) > 5
     for title, chapter in zip(leads_to, with_exercises):
@@ -124,7 +124,7 @@ def test_pdf_names_the_page_that_a_list_leads_to(pdf: PdfReader) -> None:
 
 
 def test_pdf_says_what_it_is(pdf: PdfReader) -> None:
-    about = trees.particulars()
+    about = particulars()
     assert about["title"] in pdf.metadata.title and pdf.metadata.author == about["author"]
     assert pdf.trailer["/Root"]["/Lang"] == about["lang"] and pdf.trailer["/Root"]["/MarkInfo"]["/Marked"]
     assert pdf.xmp_metadata is not None and b"pdfuaid" in pdf.xmp_metadata.stream.get_data()
@@ -139,7 +139,7 @@ def test_epub_has_every_chapter_in_order(epub: dict[str, bytes]) -> None:
         if entries[-1] in map(squeezed, parts()):
             entries += [squeezed("".join(a.itertext())) for a in top.iterfind("x:ol/x:li/x:a", ns)]
     wanted, part = [], ""
-    for chapter, title in zip(trees.order(), titles()):
+    for chapter, title in zip(order(), titles()):
         wanted += [squeezed(chapter.part)] if chapter.part != part else []
         wanted.append(squeezed(chapter.number + title))
         part = chapter.part
@@ -180,7 +180,7 @@ def test_epub_sets_every_formula_and_number(epub: dict[str, bytes]) -> None:
         for equation in tree.iterfind(".//x:span[@class='equation']", ns):
             assert equation.find("m:math", ns) is not None
             numbers.append(equation.find("x:span", ns).text.strip("()"))
-    assert numbers == tags(trees.order())
+    assert numbers == tags(order())
 
 
 def test_pictures_are_settled_for_paper(epub: dict[str, bytes]) -> None:
@@ -208,9 +208,12 @@ def book(folder: Path, text: str) -> Path:
     return path
 
 
-def chapter(folder: Path, text: str) -> trees.Chapter:
-    made = trees.Chapter(book(folder, text), "words", "3", "I")
-    trees.read(made, folder)
+def read(path: Path) -> trees.Document:
+    return trees.read(Place(path, "I", "3"), path.parent)
+
+
+def chapter(folder: Path, text: str) -> trees.Document:
+    made = read(book(folder, text))
     trees.connect([made], "https://example.org/")
     return made
 
@@ -235,8 +238,7 @@ def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
     nb = nbformat.read(path, as_version=4)
     nb.cells.append(nbformat.v4.new_code_cell("x = 1", id="code-cell"))
     nbformat.write(nb, path)
-    made = trees.Chapter(path, "words", "3", "I")
-    trees.read(made, tmp_path)
+    made = read(path)
     trees.connect([made], "https://example.org/")
     source = paper.typst_source([made])
     assert "#emph[logits]" in source and "<words-term-logit>" in source and "#link(<words-term-logit>)[term]" in source
@@ -252,8 +254,7 @@ def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_pa
     nb = nbformat.read(path, as_version=4)
     nb.cells.append(nbformat.v4.new_code_cell("x", outputs=outputs))
     nbformat.write(nb, path)
-    made = trees.Chapter(path, "words", "3", "I")
-    trees.read(made, tmp_path)
+    made = read(path)
     source = paper.typst_source([made])
     assert re.search(r"#report\[\s*#heading\(level: 3, supplement: \[section\]\)\[Rules\]", source) and "b (x)" in source
     assert not re.search(r"\[[TC]\]|caption", source)
@@ -261,14 +262,14 @@ def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_pa
 
 
 def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(chapters: list[trees.Chapter]) -> str:
+    def broken(chapters: list[trees.Document]) -> str:
         return "#no-such-function()"
 
     old = tmp_path / "nnlit.pdf"
     old.write_text("old")
     monkeypatch.setattr(paper, "typst_source", broken)
     path = book(tmp_path, "Words.")
-    monkeypatch.setattr(formats, "order", lambda: [trees.Chapter(path, "words", "3", "I")])
+    monkeypatch.setattr(formats, "order", lambda: [Place(path, "I", "3")])
     with pytest.raises(BookError, match=r"(?s)typst: error: unknown variable: no-such-function"):
         with formats.gathered([(path, nbformat.read(path, as_version=4))]) as (folder, chapters):
             formats.write(folder, chapters, tmp_path, ("pdf",))

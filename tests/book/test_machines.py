@@ -12,9 +12,10 @@ import pytest
 import trees
 from bs4 import BeautifulSoup
 from conftest import ROOT
+from notebooks import Place, order, particulars
 
-CHAPTERS = trees.order()
-URL = trees.particulars()["url"]
+CHAPTERS = order()
+URL = particulars()["url"]
 
 
 def test_llms_txt_lists_every_text_by_parts(site: Path) -> None:
@@ -25,7 +26,7 @@ def test_llms_txt_lists_every_text_by_parts(site: Path) -> None:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.key)
-def test_text_holds_what_the_page_holds(site: Path, chapter: trees.Chapter) -> None:
+def test_text_holds_what_the_page_holds(site: Path, chapter: Place) -> None:
     text = (site / f"{chapter.key}.html.md").read_text(encoding="utf-8")
     page = BeautifulSoup((site / f"{chapter.key}.html").read_text(encoding="utf-8"), "html.parser")
     assert "<svg" not in text and "<div" not in text and "#|" not in text
@@ -44,7 +45,7 @@ def test_text_holds_what_the_page_holds(site: Path, chapter: trees.Chapter) -> N
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.key)
-def test_head_says_where_they_are(site: Path, chapter: trees.Chapter) -> None:
+def test_head_says_where_they_are(site: Path, chapter: Place) -> None:
     head = BeautifulSoup((site / f"{chapter.key}.html").read_text(encoding="utf-8"), "html.parser").head
     said = {str(m.get("property") or m.get("name")): str(m.get("content")) for m in head.select("meta[content]")}
     at = {"og:image": f"{URL}cards/{chapter.key}.png", "og:url": f"{URL}{chapter.key}.html"} if URL else {}
@@ -69,6 +70,6 @@ def test_links_between_texts_and_the_tree_left_alone() -> None:
     link = {"t": "Link", "c": [["", [], []], [trees.string("there")], ["06a_selftest_one.ipynb#x", ""]]}
     blocks = [{"t": "Div", "c": [["", ["check"], []], [{"t": "Para", "c": [link]}]]}]
     kept = copy.deepcopy(blocks)
-    chapter = trees.Chapter(ROOT / "nbs" / "02_softmax.ipynb", "softmax", "2", "I", blocks=blocks)
+    chapter = trees.Document(ROOT / "nbs" / "02_softmax.ipynb", "I", "2", blocks=blocks)
     assert machines.text(chapter) == "[there](selftest_one.html.md#x)\n"
     assert blocks == kept  # the PDF is made from the same tree

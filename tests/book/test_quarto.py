@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
-from finish import with_contents
+from finish import contents
+from pages import parse, written
 from quarto import mend
 
 HEAD = '<script src="site_libs/quarto-nav/quarto-nav.js"></script>'
@@ -16,18 +17,20 @@ PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>A pa
 <body class="quarto-light">{body}</body></html>"""
 
 
-def page(body: str, site: Path, head: str = "") -> str:
-    return mend(PAGE.format(head=HEAD + head, body=body), site)
+def page(body: str, site: Path, head: str = HEAD) -> str:
+    tree = parse(PAGE.format(head=head, body=body))
+    mend(tree, site)
+    return written(tree)
 
 
 def test_pages_of_the_other_renderer_are_left_alone(tmp_path: Path) -> None:
-    text = PAGE.format(head="", body="<svg><a href='x.html'></a></svg>")
-    assert mend(text, tmp_path) == text
+    body = '<svg><a href="x.html"></a></svg>'
+    assert page(body, tmp_path, head="") == written(parse(PAGE.format(head="", body=body)))
 
 
 def test_nothing_calls_a_loader_that_is_gone(tmp_path: Path) -> None:
     inline = "<script type=\"application/javascript\">define('jquery', [],function() {return window.jQuery;})</script>"
-    text = page("", tmp_path, inline + "<script>let kept = 1 && 2 > 1;</script>")
+    text = page("", tmp_path, HEAD + inline + "<script>let kept = 1 && 2 > 1;</script>")
     assert "define(" not in text and "let kept = 1 && 2 > 1;" in text
 
 
@@ -64,7 +67,7 @@ def test_module_scripts_work_from_a_file(chromium: str, tmp_path: Path) -> None:
     (tmp_path / "quarto.js").write_text(importing, encoding="utf-8")
     scripts = '<script src="quarto.js" type="module"></script><script src="tabsets/tabsets.js" type="module"></script>'
     file = tmp_path / "page.html"
-    file.write_text(page("", tmp_path, scripts).replace(HEAD, ""), encoding="utf-8")
+    file.write_text(page("", tmp_path, HEAD + scripts).replace(HEAD, ""), encoding="utf-8")
     assert 'src="quarto.js"' not in file.read_text(encoding="utf-8")
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -80,7 +83,9 @@ def test_headings_that_cells_put_out_are_listed(tmp_path: Path) -> None:
     links = re.findall(r'<a class="nav-link" href="(#\w+)" data-scroll-target="\1">([^<]*)</a>', text)
     assert links == [("#one", "One x"), ("#two", "Two")]
     titled = '<header id="title-block-header"></header>' + f'<div id="quarto-margin-sidebar"></div>{main}'
-    assert '<details class="sections"><summary>On this page</summary>' in with_contents(page(titled, tmp_path))
+    tree = parse(page(titled, tmp_path))
+    contents(tree)
+    assert [a.get_text() for a in tree.select("header > details.sections a")] == ["One x", "Two"]
     listed = '<div id="quarto-margin-sidebar"><nav id="TOC"></nav></div>'
     assert page(listed + main, tmp_path).count('id="TOC"') == 1
 
@@ -119,3 +124,24 @@ def test_icons_of_the_bar_are_seen_on_paper(chromium: str, light: Path) -> None:
         shades = tab.evaluate('() => getComputedStyle(document.querySelector(".bi"), "::before").filter')
         browser.close()
     assert shades == "invert(1)"
+
+
+# What Quarto's theme says and that of smalldocs does not, of what can change how much paper a page takes
+THEME = """<style>:root { font-size: 17px; } .quarto-container { min-height: calc(100vh - 132px); }
+  body.nav-fixed { padding-top: 64px; } td code:not(.sourceCode) { padding: 0.2em; }</style>"""
+
+
+def test_its_theme_takes_no_more_paper(chromium: str, site: Path) -> None:
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name, most in (("cheatsheet", 1), ("softmax", 99)):
+            pages = []
+            for style in ("", THEME):  # before the site's own style sheets
+                tab = browser.new_page()
+                tab.goto((site / f"{name}.html").as_uri(), wait_until="load")
+                tab.evaluate("style => document.head.insertAdjacentHTML('afterbegin', style)", style)
+                pages.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
+                tab.close()
+            assert pages[0] == pages[1] <= most, (name, pages)
+        browser.close()

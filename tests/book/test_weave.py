@@ -12,9 +12,13 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from conftest import ROOT
 from nbformat import NotebookNode
-from weave import Book, Repository, WeaveError, Weaver
+from pages import parse, written
+from weave import WeaveError, Weaver
 
 import nnlit
+
+from _order import Place
+from _weave import Book, Repository
 
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 PUBLISHED = bool(Repository().url)
@@ -51,10 +55,14 @@ def cell_at(site: Path, page: str, link: str) -> tuple[str, Tag]:
 
 
 def cells_shown(site: Path, notebook: Path) -> list[tuple[NotebookNode, Tag]]:
-    """The code cells of a notebook that its page shows, each with its code there."""
+    """The code cells of a notebook that its page shows, each with its code there.
+
+    Quarto gives a cell an element with its id; in pages of smalldocs an anchor stands before its code.
+    """
     cells = {c.id: c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"}
-    spans = soup(site, page_of(notebook)).select("span.cell-anchor")
-    return [(cells[str(s["id"])], cell_at(site, page_of(notebook), f"#{s['id']}")[1]) for s in spans]
+    tags = soup(site, page_of(notebook)).select("span.cell-anchor, div.cell[id]:has(pre.sourceCode)")
+    found = [str(tag["id"]) for tag in tags if tag["id"] in cells]  # smalldocs numbers its elements
+    return [(cells[name], cell_at(site, page_of(notebook), f"#{name}")[1]) for name in found]
 
 
 def defines(code: str, name: str) -> bool:
@@ -180,7 +188,7 @@ def test_notebook_module_and_colab(site: Path, notebook: Path) -> None:
         assert f"../nbs/{notebook.name}" in file.read_text(encoding="utf-8")
     else:
         assert "view the module" not in links
-    pages = [str(a["href"]) for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
+    pages = [str(a["href"]).removeprefix("./") for a in soup(site, "index.html").select("#quarto-sidebar a.sidebar-link[href]")]
     if notebook.stem == "index":
         assert links["Begin with Modules"] == pages[1] and {links["PDF"], links["EPUB"]} == {"nnlit.pdf", "nnlit.epub"}
         return
@@ -198,7 +206,7 @@ def planted(folder: Path, *cells: str) -> Book:
         nb.cells = [nbformat.v4.new_markdown_cell(f"# {name[3:].title()}: a chapter", id="title")]
         nb.cells += [nbformat.v4.new_code_cell(s, id=f"cell-{i}-{name[3:]}") for i, s in enumerate(sources)]
         nbformat.write(nb, folder / f"{name}.ipynb")
-    return Book(folder)
+    return Book([Place(path) for path in sorted(folder.glob("*.ipynb"))])
 
 
 def found(book: Book, chapter: int) -> list[tuple[int, str, int]]:
@@ -239,27 +247,44 @@ LINE = '<span id="cb1-{0}"><a href="#cb1-{0}" aria-hidden="true" tabindex="-1"><
 HEAD = '<header id="title-block-header" class="quarto-title-block default"><h1 class="title">Other</h1></header>\n'
 
 
+def weave(book: Book, page: str) -> str:
+    """The page of the second chapter, woven."""
+    tree = parse(page)
+    Weaver(book).weave(book.chapters[1], tree)
+    return written(tree)
+
+
 def test_quarto_s_markup(tmp_path: Path) -> None:
     book = planted(tmp_path, f"{IMPORT}\nsoftmax(1) < 2")
     imports = '<span class="im">from</span> nnlit.softmax <span class="im">import</span> Softmax, softmax'
     less = 'softmax(<span class="dv">1</span>) <span class="op">&lt;</span> <span class="dv">2</span>'
     page = HEAD + quarto("cell-0-other", f"{LINE.format(1, imports)}\n{LINE.format(2, less)}")
-    woven = Weaver(book).page(book.chapters[1], page)
+    woven = weave(book, page)
     before, after = (BeautifulSoup(p, "html5lib") for p in (page, woven))
     assert before.pre and after.pre and before.pre.get_text() == after.pre.get_text()
     links = [(a.get_text(), a["href"]) for a in after.select("a.weave")]
     there = [("Softmax", "softmax.html#cell-5-softmax"), ("softmax", "softmax.html#cell-3-softmax")]
     assert links == [*there, there[1]]
     assert len(after.select("#cell-0-other")) == 1  # Quarto has given the cell its id already
-    assert woven == Weaver(book).page(book.chapters[1], page)
+    assert woven == weave(book, page)
 
 
 def test_a_page_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     book = planted(tmp_path, "x = 1", "x = 2")
     with pytest.raises(WeaveError, match=r"other.html does not show the cell cell-1-other as 02_other.ipynb has it"):
-        Weaver(book).page(book.chapters[1], HEAD + quarto("cell-7", "x = 1"))
+        weave(book, HEAD + quarto("cell-7", "x = 1"))
     with pytest.raises(WeaveError, match=r"the id of the cell cell-0-other is that of a heading or a figure too"):
-        Weaver(book).page(book.chapters[1], HEAD + '<h2 id="cell-0-other">x</h2>' + quarto("cell-7", "x = 1"))
+        weave(book, HEAD + '<h2 id="cell-0-other">x</h2>' + quarto("cell-7", "x = 1"))
+
+
+def test_a_page_is_made_anew_when_another_chapter_changes_what_it_says(tmp_path: Path) -> None:
+    def known(*cells: str) -> str:
+        book = planted(tmp_path, *cells)
+        return Weaver(book).known(book.chapters[0])
+
+    before = known(IMPORT, "softmax(1)")
+    assert "used in: " in before and before == known(IMPORT, "softmax(1)", "x = 1")
+    assert before != known("x = 1")
 
 
 def test_prerequisites_and_reading_time(tmp_path: Path) -> None:
