@@ -357,6 +357,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'nnlit.train._check_data': ('train.html#_check_data', 'nnlit/train.py'),
                              'nnlit.train._check_held': ('train.html#_check_held', 'nnlit/train.py'),
                              'nnlit.train._check_history': ('train.html#_check_history', 'nnlit/train.py'),
+                             'nnlit.train._check_options': ('train.html#_check_options', 'nnlit/train.py'),
                              'nnlit.train._check_targets': ('train.html#_check_targets', 'nnlit/train.py'),
                              'nnlit.train._count_epochs': ('train.html#_count_epochs', 'nnlit/train.py'),
                              'nnlit.train._diverged': ('train.html#_diverged', 'nnlit/train.py'),

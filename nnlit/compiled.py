@@ -168,7 +168,7 @@ LOOP = '''def epochs(X, Y, orders, losses, {names}):
             at += 1
 '''
 
-
+# %% ../nbs/14a_compiled.ipynb #loop-2
 def text_of_epochs(program: Program, N: int) -> str:
     """The program inside two loops, over the epochs and over the batches of N of each."""
     names = ", ".join([*program.inputs, *program.arrays])
@@ -207,7 +207,7 @@ def _minimum(a: Any, b: Any, out: Any) -> Any:
             out[i, j] = min(a[i, j], b[i, j])
     return out
 
-
+# %% ../nbs/14a_compiled.ipynb #operations-2
 def _greater(a: Any, b: Any, out: Any) -> None:
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
@@ -228,7 +228,7 @@ def _vdot(a: Any, b: Any) -> Any:
         total += a[i] * b[i]
     return total
 
-
+# %% ../nbs/14a_compiled.ipynb #operations-more-2
 def _take(eye: Any, labels: Any, axis: int, out: Any, mode: str) -> None:
     for i in range(len(labels)):
         out[i] = eye[labels[i]]

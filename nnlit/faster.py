@@ -69,6 +69,8 @@ LINES[Sigmoid] = Lines(
     divide(y, add(t, one, t), y)  # (N, K) / (N, K)""",
     backward="""multiply(dy, y, dx)  # dy s
     multiply(dx, subtract(one, y, y), dx)  # times 1 - s: (N, K)""")
+
+# %% ../nbs/14_faster.ipynb #more-layer-lines-2
 LINES[Softmax] = Lines(
     """row_max(x, 1, None, row, True)  # (N, K) over classes = (N, 1)
     exp(subtract(x, row, y), y)  # (N, K) - (N, 1)
@@ -90,6 +92,8 @@ LINES[SoftmaxCrossEntropyLoss] = Lines(
         loss = float(vdot(ones, row) - right) / N""",
         backward="""scale[()] = rate / N
         multiply(subtract(y, target, y), scale, y)  # ((N, K) - (N, K)) * ()""")
+
+# %% ../nbs/14_faster.ipynb #loss-lines-2
 LINES[MSELoss] = Lines(
         """subtract(x, given, y)  # (N, K) - (N, K)
         loss = float(vdot(y, y)) / N / K""",

@@ -78,7 +78,7 @@ def check_step(eps: Any) -> None:
     if not isinstance(eps, (int, float, np.floating)) or not 0 < eps < 1:
         raise ValueError(f"eps must be a small positive number such as 1e-5, not {eps!r}")
 
-
+# %% ../nbs/07_gradcheck.ipynb #numerical-gradient-2
 def _check_number(value: Any) -> None:
     """Raise TypeError unless the value of f is one number."""
     numbers = (int, float, complex, np.number, np.ndarray)
@@ -136,7 +136,7 @@ def relative_errors(a: Any, b: Any) -> Array:
     size = np.maximum(np.abs(a), np.abs(b))
     return np.asarray(np.abs(a - b) / np.where(size == 0, 1.0, size))
 
-
+# %% ../nbs/07_gradcheck.ipynb #relative-2
 def _same_shape(a: Any, b: Any) -> tuple[Array, Array]:
     """Both as float64 arrays; ValueError if their shapes differ: nothing is broadcast."""
     a, b = as_floats("a", a), as_floats("b", b)
@@ -188,7 +188,7 @@ def _imaginary_part(f: Callable[[Array], Any], z: Array) -> float:
         raise TypeError("f must return a complex number, not a real one (abs, .real?)")
     return float(value.imag)
 
-
+# %% ../nbs/07_gradcheck.ipynb #imaginary-part-2
 def _audit_direction(
     f: Callable[[Array], Any], x: Array, grad: Array, h: float = 1e-7
 ) -> None:

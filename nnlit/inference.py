@@ -92,7 +92,7 @@ def arrays_of(model: Module) -> dict[str, Any]:
             raise ValueError(f"parameter {name} must not begin with {TRAINING!r}")
     return arrays
 
-
+# %% ../nbs/12_inference.ipynb #save-parts-2
 def _write(file: Any, arrays: dict[str, Any]) -> None:
     """The arrays as np.savez writes them, whatever their names."""
     with import_module("zipfile").ZipFile(file, "w") as archive:
@@ -100,7 +100,7 @@ def _write(file: Any, arrays: dict[str, Any]) -> None:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
-
+# %% ../nbs/12_inference.ipynb #save-parts-3
 def _clean(target: Path) -> None:
     """Remove what saves of this file have left whose process is no more."""
     for left in target.parent.glob(f".{target.name}.*-*.part"):
@@ -137,7 +137,7 @@ def write_arrays(path: str | os.PathLike[str], arrays: dict[str, Any]) -> None:
         part.unlink(missing_ok=True)
         _clean(target)
 
-
+# %% ../nbs/12_inference.ipynb #write-arrays-2
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """The arrays of a file by name. OSError if there is none, ValueError if it is damaged."""
     with open(_check_path(path), "rb") as file:
@@ -182,7 +182,7 @@ def fitting(
         check_finite(f"{path}: {name}", found[name])
     return [(array, found[name]) for name, array in kept.items()]
 
-
+# %% ../nbs/12_inference.ipynb #load-2
 def load(model: Module, path: str | os.PathLike[str]) -> None:
     """Fill the model's parameters and buffers, in place, from a file that save has written.
 

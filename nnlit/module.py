@@ -110,7 +110,7 @@ class _Door(threading.local):
 
 _door = _Door()
 
-
+# %% ../nbs/01_modules.ipynb #check-array-2
 def _guarded(formula: Callable[..., Any]) -> Callable[..., Any]:
     """The formula with the door before it."""
     forward = formula.__name__ == "forward"
@@ -165,7 +165,7 @@ def outside() -> bool:
     """Whether what comes now was not looked at yet by a module or a loop around."""
     return not _door.passed
 
-
+# %% ../nbs/01_modules.ipynb #look-2
 @contextmanager
 def past_the_door(passed: bool = True) -> Iterator[None]:
     """Inside, no module looks: for a loop whose data have been looked at already."""
@@ -175,7 +175,7 @@ def past_the_door(passed: bool = True) -> Iterator[None]:
     finally:
         _door.passed = before
 
-
+# %% ../nbs/01_modules.ipynb #look-3
 @contextmanager
 def inference_mode(model: Module) -> Iterator[None]:
     """Inside, the model is not trained: eval(), and afterwards every module as it was."""
@@ -235,7 +235,7 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self.layers)
 
-
+# %% ../nbs/01_modules.ipynb #sequential-2
 def _kind(value: Any) -> str:
     """What a value is, for an error: a class without its parentheses is said to be one."""
     if isinstance(value, type):
@@ -265,7 +265,7 @@ def walk(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
 
     yield from visit(path, module)
 
-
+# %% ../nbs/01_modules.ipynb #walk-2
 def named(module: Module, kind: str) -> dict[str, Array]:
     """The arrays of one kind, 'parameters', 'gradients' or 'buffers', of all modules inside."""
     if not isinstance(kind, str) or kind not in ("parameters", "gradients", "buffers"):

@@ -33,7 +33,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     check_number("factor", factor, 0, 1, above=True)
     return lambda step: lr * factor ** (step // every)
 
-
+# %% ../nbs/12a_schedules.ipynb #schedule-code-2
 def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
     """From lr down towards `least` in half a wave over so many steps; then it stays. (12.7)
 
@@ -69,7 +69,7 @@ def _generators(model: Module, rng: np.random.Generator) -> dict[str, np.random.
                 found[f"{path}.{name}"] = value
     return found
 
-
+# %% ../nbs/12a_schedules.ipynb #checkpoint-parts-2
 def _kind(
     optimizer: Optimizer, generators: dict[str, np.random.Generator]
 ) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _kind(
         "parameters": list(optimizer.state), "generators": kinds,
     }
 
-
+# %% ../nbs/12a_schedules.ipynb #checkpoint-parts-3
 def _check_parts(model: Any, optimizer: Any, history: Any, rng: Any) -> None:
     """TypeError unless each is of its type."""
     check_type("model", model, Module)

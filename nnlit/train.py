@@ -127,7 +127,7 @@ def _run_epoch(
     if right:
         history.accuracy.append(hits / N)
 
-
+# %% ../nbs/10a_train.ipynb #run-epoch-2
 def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
     """The mean loss on x and y, in inference mode and in batches: memory stays bounded."""
     check_type("model", model, Module)
@@ -135,7 +135,7 @@ def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024
     check_whole("batch_size", batch_size)
     return _measure(model, loss, *_check_data("", x, y), batch_size)[0]
 
-
+# %% ../nbs/10a_train.ipynb #run-epoch-3
 def _measure(
     model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024
 ) -> tuple[float, float]:
@@ -161,7 +161,7 @@ def _watched() -> bool:
     """Whether somebody sees what is written to stderr: at a terminal, or in a notebook."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
-
+# %% ../nbs/10a_train.ipynb #progress-2
 def _count_epochs(epochs: int, progress: bool | None, history: History) -> Iterator[int]:
     """The epochs still to come, shown by tqdm if `progress`, or if None and it is watched.
 
@@ -196,13 +196,13 @@ def _check_data(name: str, x: Any, y: Any) -> tuple[Any, Any]:
         check_finite(name + what, array)
     return x, y
 
-
+# %% ../nbs/10a_train.ipynb #check-data-2
 def check_parts(model: Module, loss: Loss, optimizer: Optimizer) -> None:
     """A clear error unless the three are what they should be and belong together."""
     check_type("loss", loss, Loss)
     check_same_model(model, optimizer)
 
-
+# %% ../nbs/10a_train.ipynb #check-data-3
 def check_same_model(model: Module, optimizer: Optimizer) -> None:
     """ValueError if the optimizer holds a layer that is not in the model: it trains another."""
     check_type("model", model, Module)
@@ -216,7 +216,7 @@ def check_same_model(model: Module, optimizer: Optimizer) -> None:
                 "another: make the optimizer after the model"
             )
 
-
+# %% ../nbs/10a_train.ipynb #check-data-4
 def _check_held(model: Module, loss: Loss, validation: Any) -> list[Any]:
     """The validation data, if they are x and y that model and loss can take."""
     if not isinstance(validation, tuple) or len(validation) != 2:
@@ -226,7 +226,7 @@ def _check_held(model: Module, loss: Loss, validation: Any) -> list[Any]:
     _check_targets(model, loss, *held)
     return [*held]
 
-
+# %% ../nbs/10a_train.ipynb #check-data-5
 def _check_history(history: Any, **functions: Any) -> History:
     """The history, or a new one, if it is one and the functions can be called or are None."""
     for name, function in functions.items():
@@ -237,7 +237,7 @@ def _check_history(history: Any, **functions: Any) -> History:
     history.interrupted = False
     return history
 
-
+# %% ../nbs/10a_train.ipynb #check-data-6
 def _check_targets(model: Module, loss: Loss, x: Array, y: Any, some: int = 1024) -> None:
     """A clear error unless the model takes the first of x, and the loss all of y."""
     with inference_mode(model):
@@ -246,6 +246,16 @@ def _check_targets(model: Module, loss: Loss, x: Array, y: Any, some: int = 1024
         targets = y[start : start + some]
         outputs = np.broadcast_to(output, (len(targets), *output.shape[1:]))
         loss.look(outputs, targets, None)
+
+# %% ../nbs/10a_train.ipynb #check-options
+def _check_options(epochs: Any, batch_size: Any, progress: Any, compiled: Any) -> None:
+    """TypeError or ValueError unless these are what fit says."""
+    check_whole("epochs", epochs)
+    if batch_size is not None:
+        check_whole("batch_size", batch_size)
+    check_type("compiled", compiled, bool)
+    if progress is not None:
+        check_type("progress", progress, bool)
 
 # %% ../nbs/10a_train.ipynb #fit-parts
 def _step_of(
@@ -257,7 +267,7 @@ def _step_of(
     right = loss.right if isinstance(loss, ClassLoss) else None
     return partial(train_step, model, loss, optimizer), right
 
-
+# %% ../nbs/10a_train.ipynb #fit-parts-2
 def _scheduled(
     step: Callable[..., float], schedule: Callable[[int], float], optimizer: Optimizer,
     history: History,
@@ -269,7 +279,7 @@ def _scheduled(
 
     return scheduled
 
-
+# %% ../nbs/10a_train.ipynb #fit-parts-3
 def _diverged(history: History, error: Exception, lr: float) -> str:
     """The message of a training that has come to nan or inf."""
     last = f"the last finite loss was {history.last:.6g}" if history.steps else "no loss was finite"
@@ -303,21 +313,16 @@ def fit(
     Raises FloatingPointError, saying where, once the loss or anything on the way to it is
     nan or inf; the model is of no use then. TypeError, ValueError for bad input.
     """
-    check_whole("epochs", epochs)
-    if batch_size is not None:
-        check_whole("batch_size", batch_size)
-    check_type("compiled", compiled, bool)
-    if progress is not None:
-        check_type("progress", progress, bool)
+    _check_options(epochs, batch_size, progress, compiled)
     check_parts(model, loss, optimizer)
+    history = _check_history(history, schedule=schedule, after_epoch=after_epoch)
     data = [*_check_data("", x, y)]
     _check_targets(model, loss, *data)
     if weights is not None:
         data.append(check_weights("weights", weights, len(data[0])))
+        if compiled:
+            raise ValueError("weights must be None for a compiled training")
     held = None if validation is None else _check_held(model, loss, validation)
-    history = _check_history(history, schedule=schedule, after_epoch=after_epoch)
-    if compiled and weights is not None:
-        raise ValueError("weights must be None for a compiled training")
     step, right = _step_of(model, loss, optimizer, compiled)
     if schedule is not None:
         step = _scheduled(step, schedule, optimizer, history)
