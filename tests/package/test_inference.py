@@ -1,28 +1,11 @@
-"""Predictions, saved weights, the digits, and XOR as a program."""
+"""Predictions, their probabilities, and how far these can be relied on."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nnlit import (
-    Linear,
-    Module,
-    ReLU,
-    Sequential,
-    hold_out,
-    load,
-    load_digits,
-    predict,
-    predict_proba,
-    save,
-    softmax,
-    standardization,
-)
+from nnlit import Linear, Module, ReLU, Sequential, one_hot, predict, predict_proba, reliability, softmax
 
 x = np.random.default_rng(0).normal(size=(7, 3))
 
@@ -41,154 +24,93 @@ def test_predictions_agree_with_probabilities() -> None:
             predict_proba(model, x, bad)
 
 
-def test_weights_come_back_bit_for_bit(tmp_path: Path) -> None:
-    for dtype in (np.float64, np.float32):
-        one, two, file = network(0, dtype=dtype), network(5, dtype=dtype), tmp_path / f"{np.dtype(dtype)}.npz"
-        save(one, file)
-        load(two, file)
-        assert all((a == two.parameters[k]).all() and a.dtype == two.parameters[k].dtype for k, a in one.parameters.items())
+# --- what predictions and probabilities promise -----------------------------------------------------------------------
 
 
-def test_what_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:
-    model, good = network(), tmp_path / "good.npz"
-    save(network(5), good)
-    foreign, short, other, pickled = (tmp_path / f"{n}.npz" for n in ("foreign", "short", "other", "pickled"))
-    foreign.write_text("not weights")
-    short.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
-    save(network(0, width=6), other)
-    np.savez(pickled, **{k: np.array([{}], dtype=object) for k in model.parameters})
-    before = {k: p.copy() for k, p in model.parameters.items()}
-    for file in (foreign, short, other, pickled):
-        with pytest.raises(ValueError, match=file.stem):
-            load(model, file)
-    with pytest.raises(FileNotFoundError):
-        load(model, tmp_path / "missing.npz")
-    assert all((before[k] == p).all() for k, p in model.parameters.items())
+class Answers(Module):
+    """Gives the same output whatever it is asked."""
+
+    def __init__(self, output: Any) -> None:
+        self.answer = output
+
+    def forward(self, x: Any) -> Any:
+        return self.answer
 
 
-def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "w.npz"
-    save(network(), file)
-    old = file.read_bytes()
-
-    def full_disk(*args: Any, **arrays: Any) -> None:
-        raise OSError("no space left")
-
-    monkeypatch.setattr(np.lib.format, "write_array", full_disk)
-    with pytest.raises(OSError, match="no space"):
-        save(network(5), file)
-    assert file.read_bytes() == old and [f.name for f in tmp_path.iterdir()] == ["w.npz"]
+def test_the_temperature_is_one_unless_said() -> None:
+    assert (predict_proba(network(), x) == predict_proba(network(), x, 1.0)).all()
 
 
-def test_digits() -> None:
-    images, labels = load_digits()
-    assert images.shape == (1797, 64) and labels.shape == (1797,) and set(labels.tolist()) == set(range(10))
-    assert images.min() == 0 and images.max() == 16
-    a, la, b, lb = hold_out(images, labels, 450, rng=0)
-    assert len(a) == len(la) == 1347 and len(b) == len(lb) == 450
-    rows = np.concatenate([np.column_stack([a, la]), np.column_stack([b, lb])])
-    assert (np.sort(rows, axis=0) == np.sort(np.column_stack([images, labels]), axis=0)).all()
-    mean, scale = standardization(a)
-    assert np.allclose(((a - mean) / scale).mean(), 0) and np.isclose(((a - mean) / scale).std(), 1)
+def test_two_logits_are_classes_and_one_is_none() -> None:
+    two = Linear(3, 2, rng=0)
+    assert set(predict(two, x).tolist()) <= {0, 1} and predict_proba(two, x[:1]).shape == (1, 2)
+    for ask in (predict, predict_proba):
+        with pytest.raises(ValueError, match="2 or more logits a sample, not 1"):
+            ask(Linear(3, 1, rng=0), x)
+        with pytest.raises(TypeError, match="model must be a Module, not function"):
+            ask(lambda rows: rows, x)  # type: ignore[arg-type]
 
 
-def test_hold_out_at_its_borders() -> None:
-    y = np.arange(7)
-    for n in (1, 6):
-        rest, y_rest, out, y_out = hold_out(x, y, n, rng=0)
-        assert len(out) == n and (np.sort(np.concatenate([y_rest, y_out])) == y).all()
-        assert (rest == x[y_rest]).all() and (out == x[y_out]).all()
-    bad: list[tuple[Any, Any, Any, str]] = [
-        (x, y, 0, "n must be a whole number from 1 to 6, not 0"), (x, y, 7, "n must be .* not 7"),
-        (x, y, -1, "n must be .* not -1"), (x, y, 1.5, "n must be .* not 1.5"),
-        (x, y[:6], 1, r"y must have shape \(7,\), not \(6,\)"), (x[0], y[:3], 1, "x must have shape")]
-    for one, two, n, words in bad:
-        with pytest.raises(ValueError, match=words):
-            hold_out(one, two, n)
+@pytest.mark.parametrize(("output", "kind", "words"), [
+    (np.zeros((7, 4, 2)), ValueError, r"must have shape \(N, K\)"),
+    (np.full((7, 4), np.nan), ValueError, "must be finite")])
+def test_what_a_model_puts_out_is_looked_at(output: Any, kind: type[Exception], words: str) -> None:
+    for ask in (predict, predict_proba):
+        with pytest.raises(kind, match=f"^the model's output {words}"):
+            ask(Answers(output), x)
 
 
-def test_standardization_refuses_what_has_no_scale() -> None:
-    with pytest.raises(ValueError, match="x must have two different rows"):
-        standardization(np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r"x must have shape \(N, D\)"):
-        standardization(x[0])
-    mean, scale = standardization(np.array([[0.0, 5.0], [2.0, 5.0]]))
-    assert mean.tolist() == [1, 5] and np.isclose(scale, np.sqrt(0.5))
+def test_a_temperature_is_one_number() -> None:
+    for bad in ("1", None, np.array([1.0])):
+        with pytest.raises(ValueError, match="temperature must be finite and above 0"):
+            predict_proba(network(), x, bad)  # type: ignore[arg-type]
 
 
-def test_xor_as_a_program() -> None:
-    learnt = subprocess.run([sys.executable, "-m", "nnlit.xor"], capture_output=True, text=True)
-    assert learnt.returncode == 0 and not learnt.stderr and "loss" in learnt.stdout
-    stuck = subprocess.run([sys.executable, "-m", "nnlit.xor", "--seed", "2"], capture_output=True, text=True)
-    assert stuck.returncode == 1  # seed 2 ends on the plateau at 0.347
+# --- reliability ------------------------------------------------------------------------------------------------------
 
 
-def test_save_writes_through_a_link_and_keeps_the_mode(tmp_path: Path) -> None:
-    file, link = tmp_path / "w.npz", tmp_path / "link.npz"
-    save(network(), file)
-    file.chmod(0o640)
-    link.symlink_to(file)
-    save(network(5), link)
-    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o640
-    model = network()
-    load(model, file)
-    assert (model.parameters["0.W"] == network(5).parameters["0.W"]).all()
+def by_hand(probs: Any, labels: Any, bins: int) -> list[tuple[float, float, int]]:
+    """Of each bin with samples the mean confidence, the share right and the count, one sample after the other."""
+    found: dict[int, list[tuple[float, bool]]] = {}
+    for row, label in zip(probs.tolist(), labels.tolist()):
+        top = max(row)
+        place = next(b for b in range(bins) if top < (b + 1) / bins or b == bins - 1)
+        found.setdefault(place, []).append((top, row.index(top) == label))
+    columns = [list(zip(*kept)) for _, kept in sorted(found.items())]
+    return [(sum(tops) / len(tops), sum(right) / len(right), len(tops)) for tops, right in columns]
 
 
-def test_save_refuses_what_is_no_plain_file(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    for path in (tmp_path, pipe, Path(os.devnull)):
-        with pytest.raises(ValueError, match="path must lead to a plain file"):
-            save(network(), path)
-    assert Path(os.devnull).is_char_device() and [f.name for f in tmp_path.iterdir()] == ["pipe"]
+@pytest.mark.parametrize("bins", [1, 2, 10, 37])
+def test_reliability_is_what_counting_finds(bins: int) -> None:
+    rng = np.random.default_rng(bins)
+    probs = softmax(3 * rng.normal(size=(60, 4)))
+    probs[:2] = np.eye(4)[:2]  # of confidence 1, which the last bin takes; entries of 0 are probabilities
+    labels = rng.integers(0, 4, size=60)
+    found = reliability(probs, labels, bins)
+    assert np.allclose(np.transpose(found), by_hand(probs, labels, bins), rtol=1e-12)
+    assert all(np.array_equal(a, b) for a, b in zip(found, reliability(probs, one_hot(labels, 4), bins)))
+    if bins == 10:
+        assert all(np.array_equal(a, b) for a, b in zip(found, reliability(probs, labels)))
+    assert bins != 37 or {0, 1} & set(range(37 - len(found[2])))  # some bins are empty
 
 
-def test_what_a_killed_save_leaves_is_cleaned_up(tmp_path: Path) -> None:
-    file = tmp_path / "w.npz"
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    (tmp_path / f".w.npz.{gone.pid}-00ff.part").write_text("half")
-    (tmp_path / f".w.npz.{os.getpid()}-00ff.part").write_text("another thread is at it")
-    save(network(), file)
-    assert sorted(f.name for f in tmp_path.iterdir()) == [f".w.npz.{os.getpid()}-00ff.part", "w.npz"]
+@pytest.mark.parametrize("bad", [
+    [[0.6, 0.7, -0.3]], [[0.5, 0.5, 1e-4]], [[1 / 3, 1 / 3, 1 / 3 - 1e-4]], [[1.0, 1.0, 0.0]], [[0.0, 0.0, 0.0]]])
+def test_reliability_is_of_probabilities(bad: Any) -> None:
+    with pytest.raises(ValueError, match="probs must be rows of probabilities that sum to 1"):
+        reliability(np.array(bad), np.array([0]))
+    rounded = np.array([[0.5, 0.5, 5e-6], [0.5, 0.2, 0.3 - 5e-6]])  # as float32 may round
+    assert reliability(rounded, np.array([0, 1]))[2].sum() == 2
 
 
-def test_any_name_of_a_parameter_can_be_saved(tmp_path: Path) -> None:
-    class Odd(Module):
-        def __init__(self, value: float) -> None:
-            self.parameters = {name: np.full(2, value) for name in ("allow_pickle", "file", "args", "a/b")}
-            self.buffers = {"count": np.array(3 * int(value))}
-
-    one, two = Odd(1.0), Odd(2.0)
-    save(one, tmp_path / "odd.npz")
-    load(two, tmp_path / "odd.npz")
-    assert all((two.parameters[k] == 1).all() for k in one.parameters) and two.buffers["count"] == 3
-
-
-def test_hold_out_pairs_rows_whatever_holds_them() -> None:
-    class Series:
-        """As a series of pandas: what `[...]` finds is by an index of its own."""
-
-        def __init__(self, values: Any) -> None:
-            self.values = np.asarray(values)
-
-        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-            return self.values
-
-        def __len__(self) -> int:
-            return len(self.values)
-
-        def __getitem__(self, rows: Any) -> Any:
-            return self.values[::-1][rows]
-
-    rows, labels = np.arange(24.0).reshape(8, 3), np.arange(8)
-    for wrapped in (labels, labels.tolist(), Series(labels)):
-        a, la, b, lb = hold_out(Series(rows), wrapped, 3, rng=1)
-        assert (a[:, 0] / 3 == la).all() and (b[:, 0] / 3 == lb).all() and len(lb) == 3
-
-
-def test_xor_into_a_pipe_that_closes() -> None:
-    command = f"{sys.executable} -m nnlit.xor | head -n 1"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True)
-    assert done.stdout.startswith("epoch     0") and not done.stderr
+def test_reliability_refuses_what_it_cannot_count() -> None:
+    probs, labels = np.full((5, 3), 1 / 3), np.arange(5) % 3
+    for bins in (0, -1, 2.0, "ten", None):
+        with pytest.raises(ValueError, match="bins must be a whole number from 1 up"):
+            reliability(probs, labels, bins)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="probs must be a NumPy array"):
+        reliability(probs.tolist(), labels)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="target must lie between 0 and 2, but one is 3"):
+        reliability(probs, labels + 1)
+    with pytest.raises(ValueError, match="target must"):
+        reliability(probs, labels[:4])
