@@ -269,6 +269,7 @@ class Epochs:
         size = min(self.batch_size, orders.shape[1])
         optimizer = self.step.optimizer
         key = size, y.ndim, self.step.switches(optimizer), optimizer.clip_norm
+        start_state(optimizer)
         if key not in self.programs:
             self.programs[key] = self.compile(x[:size], y[:size])
         function, fetch, arrays = self.programs[key]
@@ -277,7 +278,7 @@ class Epochs:
         records = [_record(value) if isinstance(value, dict) else value for value in inputs]
         function(x, y, np.ascontiguousarray(orders), losses, *records, *arrays)
         for value, record in zip(inputs, records):
-            if isinstance(value, dict) and "t" in value:
+            if isinstance(value, dict):
                 value["t"] = int(record["t"])
         if not np.isfinite(losses).all():
             at = int(np.isfinite(losses).argmin())
@@ -287,7 +288,6 @@ class Epochs:
     def compile(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, ...]:
         """The compiled loops for batches like this one, what fetches inputs, the arrays."""
         program, step = self.step.write(x, y), self.step
-        start_state(step.optimizer)
         space = {**self.space, "layers": step.parts, "optimizer": step.optimizer}
         exec(code_of(text_of_epochs(program, len(x))), space)
         fetch = eval("lambda: [" + ", ".join(program.inputs.values()) + "]", space)
@@ -297,9 +297,7 @@ class Epochs:
 # %% ../nbs/14a_compiled.ipynb #helpers
 def _record(state: dict[str, Any]) -> Any:
     """The count of the steps in an optimizer's state, as compiled code can take it."""
-    record = np.zeros(1, [("t", np.int64)])
-    record["t"] = state.get("t", 0)
-    return record[0]
+    return np.array([(state["t"],)], [("t", np.int64)])[0]
 
 
 def _check_orders(orders: Any, N: int) -> NDArray[Any]:

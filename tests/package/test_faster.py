@@ -1,59 +1,27 @@
-"""The compiled step and the compiled epochs against the layers: the same weights, the same errors, the same state."""
+"""The compiled step against the layers: the same weights, the same errors, the same state; and the text that it is made of."""
 
 import copy
-from importlib.util import find_spec
+import re
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steps import ACTIVATIONS, LABELS, OPTIMIZERS, X, arrays, assert_close, batch, network
 
 from nnlit.activations import ReLU, Sigmoid, Tanh
 from nnlit.bias import Bias
 from nnlit.checks import NotFinite
-from nnlit.compiled import Step, compile_epochs, compile_step
-from nnlit.faster import LINES, Lines, text_of
+from nnlit.compiled import Step, code_of, compile_step, start_state
+from nnlit.faster import LINES, Lines, Program, Rule, held_by, rule_of, text_of
 from nnlit.linear import Linear
 from nnlit.losses import CrossEntropyLoss, MSELoss, SoftmaxCrossEntropyLoss
 from nnlit.module import Module, Sequential, past_the_door
 from nnlit.optimizers import SGD, Adam, AdamW, Optimizer
 from nnlit.softmax import Softmax
 from nnlit.train import train_step
-
-ACTIVATIONS = [ReLU, Sigmoid, Tanh, Softmax, Bias, None]
-OPTIMIZERS = [
-    lambda m: SGD(m, 0.1),
-    lambda m: SGD(m, 0.1, momentum=0.9),
-    lambda m: SGD(m, 0.1, weight_decay=0.01),
-    lambda m: SGD(m, 0.1, momentum=0.5, weight_decay=0.1),
-    lambda m: SGD(m, 0.1, momentum=0.5, weight_decay=0.1, nesterov=True),
-    lambda m: Adam(m, 0.01),
-    lambda m: Adam(m, 0.01, beta1=0.0, beta2=0.5, eps=1e-3),
-    lambda m: AdamW(m, 0.01, weight_decay=0.3),
-]
-
-
-def network(seed: int, widths: list[int], activations: list[Any], dtype: Any = np.float64) -> Sequential:
-    rng, layers = np.random.default_rng(seed), []
-    for n_in, n_out, kind in zip(widths, widths[1:], activations):
-        layers.append(Linear(n_in, n_out, "xavier", rng, dtype))
-        layers[-1].parameters["b"][:] = rng.normal(size=n_out) / 4
-        if kind is not None:
-            layers.append(Bias(n_out, dtype) if kind is Bias else kind())
-    return Sequential(*layers)
-
-
-def arrays(model: Module, optimizer: Optimizer) -> dict[str, Any]:
-    state = {f"{key}.{name}": value for key, kept in optimizer.state.items() for name, value in kept.items()}
-    return dict(model.parameters) | state
-
-
-def assert_close(a: dict[str, Any], b: dict[str, Any], eps: float) -> None:
-    assert a.keys() == b.keys()
-    for name, value in a.items():
-        scale = max(1.0, float(np.abs(value).max()))
-        assert np.abs(value - b[name]).max() <= eps * scale, name
 
 
 @st.composite
@@ -64,16 +32,6 @@ def cases(draw: Any) -> Any:
     sizes = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
     target = draw(st.sampled_from(["labels", "rows", "integers", "mse"]))
     return widths, activations, sizes, target, draw(st.sampled_from(OPTIMIZERS)), draw(st.integers(0, 10**6))
-
-
-def batch(rng: np.random.Generator, n: int, widths: list[int], target: str, dtype: Any) -> tuple[Any, Any]:
-    x, K = rng.normal(size=(n, widths[0])).astype(dtype), widths[-1]
-    labels = rng.integers(K, size=n)
-    if target == "labels":
-        return x, labels
-    if target == "mse":
-        return x, rng.normal(size=(n, K)).astype(dtype)
-    return x, np.eye(K, dtype=int if target == "integers" else dtype)[labels]
 
 
 @pytest.mark.parametrize("dtype, eps", [(np.float64, 1e-14), (np.float32, 1e-5)])
@@ -99,10 +57,6 @@ def test_the_program_does_what_the_layers_do(dtype: Any, eps: float, case: Any) 
             written.parameters[name][...] = parameter  # each step from the same place
         b.state = copy.deepcopy(a.state)
     assert {p.dtype for p in written.parameters.values()} == {np.dtype(dtype)}
-
-
-X = np.random.default_rng(0).normal(size=(23, 3))
-LABELS = np.random.default_rng(1).integers(4, size=23)
 
 
 def pair(make: Any = OPTIMIZERS[1], kinds: Any = (Tanh, None)) -> tuple[Sequential, Optimizer, Sequential, Optimizer, Step]:
@@ -139,7 +93,7 @@ def test_numbers_of_the_optimizer_are_read_at_every_step() -> None:
 
 
 def test_parameters_and_state_are_the_reader_s_own() -> None:
-    a, opt_a, b, opt_b, step = pair(OPTIMIZERS[4])
+    a, opt_a, b, opt_b, step = pair(OPTIMIZERS[5])
     held = dict(b.parameters)
     step(X, LABELS)
     assert all(b.parameters[name] is array for name, array in held.items())
@@ -197,7 +151,7 @@ def test_a_nested_model_and_a_lone_layer() -> None:
 
 
 def test_a_loss_that_is_not_finite_changes_nothing() -> None:
-    _, _, b, opt_b, step = pair(OPTIMIZERS[4])
+    _, _, b, opt_b, step = pair(OPTIMIZERS[5])
     step(X, LABELS)
     before = copy.deepcopy(arrays(b, opt_b))
     bad = X.copy()
@@ -317,67 +271,103 @@ def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_programs_of_ever_new_sizes_are_not_all_kept() -> None:
     _, _, _, _, step = pair()
-    for n in range(1, 24):
+    kept = []
+    for n in range(1, 20):
         step(X[:n], LABELS[:n])
-    assert len(step.programs) <= 9
+        kept.append(len(step.programs))
+    assert kept == [*range(1, 10), *range(1, 10), 1]
 
 
-COMPILERS = [pytest.param(lambda function: function, id="python"), pytest.param(None, id="numba", marks=pytest.mark.skipif(
-    find_spec("numba") is None, reason="numba is not installed"))]
+def test_an_option_that_the_lines_do_not_know_must_be_off() -> None:
+    model, loss = network(0, [3, 4], [ReLU]), SoftmaxCrossEntropyLoss()
+    for value, refused in [(None, False), (False, False), (True, True), (0, True), (0.5, True), ("yes", True)]:
+        sgd = SGD(model, 0.1)
+        sgd.mystery = value  # type: ignore[attr-defined]
+        if refused:
+            with pytest.raises(ValueError, match=f"optimizer cannot be compiled with mystery={value!r}"):
+                compile_step(model, loss, sgd)
+        else:
+            assert compile_step(model, loss, sgd)(X, LABELS) > 0
 
 
-KINDS = [("labels", 0), ("rows", 3), ("mse", 5), ("labels", 5), ("mse", 1), ("labels", 4), ("rows", 7)]
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_state_starts_at_zero_and_once(make: Any) -> None:
+    model = network(0, [3, 5, 4], [ReLU, None], np.float32)
+    optimizer = make(model)
+    words = set(rule_of(optimizer).state)
+    assert start_state(optimizer) is bool(words) and start_state(optimizer) is False
+    for layer, name, key in held_by(optimizer):
+        state = optimizer.state[key]
+        assert set(state) == words | ({"t"} if isinstance(optimizer, Adam) else set())
+        for word in words:
+            assert state[word].dtype == np.float32 and state[word].shape == layer.parameters[name].shape and not state[word].any()
+        assert state.get("t", 0) == 0
+    optimizer.state = {key: {} if i else kept for i, (key, kept) in enumerate(optimizer.state.items())}
+    assert start_state(optimizer) is bool(words)  # some had none
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("target, make", KINDS)
-@pytest.mark.parametrize("dtype, eps", [(np.float64, 1e-11), (np.float32, 1e-3)])
-def test_whole_epochs_do_what_the_steps_do(compiler: Any, target: str, make: int, dtype: Any, eps: float) -> None:
-    widths = [3, 6, 5, 4]
-    a, b = (network(3, widths, [ReLU, Sigmoid, Tanh] if target == "mse" else [Softmax, Bias, None], dtype) for _ in range(2))
-    loss = MSELoss() if target == "mse" else SoftmaxCrossEntropyLoss()
-    opt_a, opt_b = OPTIMIZERS[make](a), OPTIMIZERS[make](b)
-    rng = np.random.default_rng(2)
-    x, y = batch(rng, 23, widths, target, dtype)
-    orders = np.array([rng.permutation(23) for _ in range(4)])
-    epochs = compile_epochs(b, loss, opt_b, 5, compiler)
-    wanted = [[train_step(a, loss, opt_a, x[rows], y[rows]) for rows in np.split(order, range(5, 23, 5))] for order in orders]
-    losses = np.vstack([epochs(x, y, orders[:3]), epochs(x, y, orders[3:])])  # in two goes: the state goes on
-    assert losses.shape == (4, 5) and np.allclose(losses, wanted, rtol=eps)
-    assert_close(arrays(a, opt_a), arrays(b, opt_b), eps)
-    if make >= 5:
-        assert all(type(kept["t"]) is int and kept["t"] == 20 for kept in opt_b.state.values())
+# --- the text ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
-def test_epochs_look_before_they_leap(compiler: Any) -> None:
-    model = network(0, [3, 5, 4], [ReLU, None])
-    optimizer = SGD(model, 0.1)
-    epochs = compile_epochs(model, SoftmaxCrossEntropyLoss(), optimizer, 8, compiler)
-    order = np.arange(23)[None]
-    before = {name: p.copy() for name, p in model.parameters.items()}
-    late = LABELS.copy()
-    late[-1] = 4
-    nan = X.copy()
-    nan[-1, 0] = np.nan
-    for x, y, orders, words in [
-        (X, late, order, "target must lie between 0 and 3, but one is 4"), (nan, LABELS, order, "^x must be finite"),
-        (X, LABELS, order + 1, "orders must lie between 0 and 22"), (X, LABELS, order - 1, "orders must lie between 0 and 22"),
-        (X, LABELS, order[0], r"orders must be whole numbers of shape \(E, rows\), not int64 of shape \(23,\)"),
-        (X, LABELS, order * 1.0, "orders must be whole numbers"), (X, LABELS, order[:, :0], "orders must be whole numbers"),
-    ]:
-        with pytest.raises(ValueError, match=words):
-            epochs(x, y, orders)
-    assert all((model.parameters[name] == p).all() for name, p in before.items())
-    with pytest.raises(ValueError, match="batch_size must be a whole number from 1 up, not 0"):
-        compile_epochs(model, SoftmaxCrossEntropyLoss(), optimizer, 0, compiler)
-    optimizer.lr = 1e200
-    with np.errstate(all="ignore"), pytest.raises(NotFinite, match=r"the loss must be finite, but is (nan|inf) at step"):
-        epochs(X, LABELS, order.repeat(20, 0))
+def program_of(*layers: Module, make: Any = OPTIMIZERS[0], loss: Any = None) -> Program:
+    model = Sequential(*layers)
+    return compile_step(model, loss or SoftmaxCrossEntropyLoss(), make(model)).write(X, LABELS)
 
 
-def test_numba_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "numba", None)
-    model = network(0, [3, 4], [None])
-    with pytest.raises(ImportError, match="compile_epochs needs Numba: install numba and scipy"):
-        compile_epochs(model, SoftmaxCrossEntropyLoss(), SGD(model, 0.1), 4)
+def test_remarks_say_the_lengths_of_this_batch() -> None:
+    lines = text_of(program_of(Linear(3, 5), Tanh(), Linear(5, 4))).splitlines()
+    assert "    dot(x, W0, a0)                    # (23, 3) @ (3, 5) = (23, 5)" in lines
+    assert "    dot(x.T, g2, dW0)                 # (3, 23) @ (23, 5) = (3, 5)" in lines
+    assert "    eye.take(y, 0, target, \"clip\")    # (23,) to (23, 4)" in lines
+    assert "    row_max(a2, 1, None, row, True)   # (23, 4) over classes = (23, 1)" in lines
+    assert "    return loss" == lines[-1]
+    heads = [re.sub(r"[\d.]*: ", "", line.strip(" #")) for line in lines if line.startswith("    # ")]
+    layers = ["Linear", "Tanh", "Linear", "SoftmaxCrossEntropyLoss"]
+    updates = ["W SGD", "b SGD"] * 2
+    assert heads[:8] == layers + [f"{name}, backward" for name in layers[::-1]] and len(heads) == 8 + len(updates)
+
+
+def test_shapes_in_the_remarks_are_those_of_the_arrays() -> None:
+    program = program_of(Linear(3, 5), Sigmoid(), Bias(5), Softmax(), Linear(5, 4))
+    shapes = {name: array.shape for name, array in program.arrays.items()} | {"x": X.shape, "W0": (3, 5), "W4": (5, 4)}
+    products = 0
+    for line in program.forward + program.backward:
+        if found := re.match(r"dot\((\w+)(\.T)?, (\w+)(\.T)?, (\w+)\) *# (\(.*?\)) @ (\(.*?\)) = (\(.*?\))$", line):
+            a, a_t, b, b_t, out, *said = found.groups()
+            wanted = [shapes[a][::-1] if a_t else shapes[a], shapes[b][::-1] if b_t else shapes[b], shapes[out]]
+            assert said == [str(shape) for shape in wanted], line
+            products += 1
+    assert products == 10
+
+
+def test_what_nobody_wants_any_more_is_written_over() -> None:
+    program = program_of(Linear(3, 5), Tanh(), Bias(5), ReLU(), Linear(5, 4))
+    code = {line.split("  #")[0].strip() for line in program.forward + program.backward}
+    assert {"tanh(a0, a0)", "maximum(a2, zeros5, out=a2)", "subtract(a4, row, a4)"} <= code
+    assert "add(a0, b2, a2)" in code  # Tanh's backward wants its output
+    assert {"multiply(g4, mask3, g4)", "multiply(g4, a0, g4)"} <= code  # one gradient all the way down
+    of_outputs = [name for name in program.arrays if re.fullmatch(r"[ag]\d", name)]
+    assert of_outputs == ["a0", "a2", "a4", "g4"]
+    assert "tanh(x, a0)" in "".join(program_of(Tanh(), Linear(3, 4)).forward)  # the data are not ours
+    twice = program_of(Linear(3, 5), Bias(5), Tanh(), Tanh(), Linear(5, 4))
+    assert [name for name in twice.arrays if name[0] == "a"] == ["a0", "a3", "a4"]
+
+
+@pytest.mark.parametrize(("options", "numbers"), [
+    ({}, {"lr"}), ({"momentum": 0.5}, {"lr", "momentum"}), ({"weight_decay": 0.5}, {"lr", "weight_decay"}),
+    ({"momentum": 0.5, "weight_decay": 0.5}, {"lr", "momentum", "weight_decay"})])
+def test_a_program_fetches_the_numbers_that_it_needs(options: Any, numbers: set[str]) -> None:
+    program = program_of(Linear(3, 4), make=lambda model: SGD(model, 0.1, **options))
+    assert {name for name, expression in program.inputs.items() if "[" not in expression} == numbers
+    folded = "scale[()] = lr / 23" in program.backward
+    assert folded == (not options)  # lr goes into the loss's gradient where nothing else does
+
+
+def test_lines_and_rules_stay_as_they_were_written() -> None:
+    for thing, name in [(LINES[Linear], "forward"), (Rule("subtract(p, g, p)"), "lines")]:
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, name, "")
+
+
+def test_code_is_read_once() -> None:
+    assert code_of("x = 1") is code_of("x = 1") is not code_of("x = 2")
