@@ -1292,7 +1292,8 @@ def _upstream(grad_out: Array | None, y: Array, rng: np.random.Generator) -> Arr
     if grad_out is None:
         return np.asarray(rng.normal(size=y.shape), y.dtype) if y.ndim else np.ones(())
     if not isinstance(grad_out, np.ndarray) or grad_out.dtype.kind not in "fiu":
-        came = type(grad_out).__name__
+        plain = isinstance(grad_out, np.ndarray)
+        came = grad_out.dtype if plain else type(grad_out).__name__
         raise TypeError(f"grad_out must be a NumPy array of float64, not {came}")
     as_array("grad_out", grad_out)
     if grad_out.shape != y.shape:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import jacobian
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from nnlit import Linear, Module, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropyLoss, Tanh
 from nnlit import diagnosis as inner
-from nnlit.diagnosis import MISTAKES, GradientError, Report, Result, check_backward, check_gradients
-from nnlit.gradcheck import complex_step_gradient, numerical_gradient
+from nnlit.diagnosis import MISTAKES, GradientError, Report, check_backward, check_gradients
 
 import _bank as bank
 from _bank import PLANTED, RIGHT, Planted
@@ -258,35 +250,6 @@ def test_a_model_names_the_layer() -> None:
     assert all("layer 1, Broken" in r.hint and r.mistake == "local derivative ignored" for r in report.results[:3])
 
 
-# --- progress ----------------------------------------------------------------------------------------------------
-
-
-def slow_probe(monkeypatch: pytest.MonkeyPatch, *, watched: bool = True) -> inner._Probe:
-    """A probe whose single loss seems to take a second, and somebody who watches."""
-    seconds = iter(range(100))
-    monkeypatch.setattr(inner.time, "perf_counter", lambda: next(seconds))
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched, raising=False)
-    subject = inner._OfLayer(linear(), X)
-    return inner._probe(subject, subject.forward(), np.ones((5, 4)), rng, None, None)
-
-
-def test_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    bars: list[Any] = []
-
-    def bar(results: list[Result], **options: Any) -> list[Result]:
-        bars.append(options)
-        return results
-
-    monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=bar))
-    results = [Result("x", (5, 3))]
-    assert inner._with_progress(results, slow_probe(monkeypatch)) is results
-    assert bars == [{"desc": "checking gradients", "leave": False}]
-    inner._with_progress(results, slow_probe(monkeypatch, watched=False))
-    assert len(bars) == 1
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert inner._with_progress(results, slow_probe(monkeypatch)) is results
-
-
 # --- nothing is left changed -------------------------------------------------------------------------------------
 
 MUTATORS = [bank.Linear, bank.UpdatesFirst, bank.RebindsFirst, bank.NormsItsWeights, bank.Accumulates]
@@ -330,104 +293,6 @@ def test_arguments_are_not_changed() -> None:
     report = check_backward(forward, backward, x, w)
     assert np.array_equal(x, X) and np.array_equal(w, np.ones((3, 4)))
     assert [r.mistake for r in report.results] == ["changes its input", "changes its parameters"]
-
-
-# --- bad input ---------------------------------------------------------------------------------------------------
-
-BAD: list[tuple[type[Exception], str, Callable[[], Any]]] = [
-    (TypeError, "x must be .* not list", lambda: check_gradients(Tanh(), [1.0])),  # type: ignore[arg-type]
-    (TypeError, "x must be .* not float16", lambda: check_gradients(Tanh(), X.astype(np.float16))),
-    (TypeError, "x must be .* not bool", lambda: check_gradients(Tanh(), X > 0)),
-    (TypeError, "x must be .* not object", lambda: check_gradients(Tanh(), X.astype(object))),
-    (ValueError, "x must be finite", lambda: check_gradients(Tanh(), np.full((2, 3), np.nan))),
-    (ValueError, r"x must have .* not shape \(0, 3\)", lambda: check_gradients(Tanh(), np.zeros((0, 3)))),
-    (TypeError, "layer must be .* not object", lambda: check_gradients(object(), X)),
-    (TypeError, r"parameters\['W'\] must be .* not int64",
-     lambda: check_gradients(bank.Linear(W=np.ones((3, 4), np.int64), b=np.ones(4)), X)),
-    (ValueError, r"parameters\['b'\] must be writeable",
-     lambda: check_gradients(bank.Linear(W=np.ones((3, 4)), b=np.broadcast_to(np.ones(1), 4)), X)),
-    (ValueError, r"grad_out must have shape .* not \(3,\)", lambda: check_gradients(Tanh(), X, grad_out=np.ones(3))),
-    (TypeError, "grad_out must be .* not float", lambda: check_gradients(Tanh(), X, grad_out=1.0)),  # type: ignore[arg-type]
-    (ValueError, "grad_out must be None",
-     lambda: check_gradients(SoftmaxCrossEntropyLoss(), X, target=LABELS % 3, grad_out=X)),
-    (ValueError, "target must be .* not None", lambda: check_gradients(linear(), X, loss=SoftmaxCrossEntropyLoss())),
-    (ValueError, "eps must be .* not 0", lambda: check_gradients(linear(), X, eps=0)),
-    (ValueError, "sample must be .* not 0", lambda: check_gradients(linear(), X, sample=0)),
-    (ValueError, "args must be .* not empty", lambda: check_backward(bank.relu_forward, bank.relu_backward)),
-    (TypeError, "forward must return .* not ndarray", lambda: check_backward(lambda x: x, bank.relu_backward, X)),
-    (ValueError, "backward must return .* not 2", lambda: check_backward(bank.relu_forward, lambda d, c: (d, d), X)),
-    (TypeError, "the gradient of x must be .* not str",
-     lambda: check_backward(bank.relu_forward, lambda d, c: "zero", X)),
-    (TypeError, "the output of forward must be float64, not int64",
-     lambda: check_backward(lambda x: (np.ones(5, np.int64), None), bank.relu_backward, X)),
-]
-
-
-@pytest.mark.parametrize(("error", "words", "call"), BAD)
-def test_bad_input_has_one_clear_error(error: type[Exception], words: str, call: Callable[[], Any]) -> None:
-    with pytest.raises(error, match=f"^{words}"):
-        call()
-
-
-def test_parameters_that_are_a_method() -> None:
-    layer = Tanh()
-    layer.parameters = lambda: {}  # type: ignore[assignment]
-    with pytest.raises(TypeError, match=r"layer\.parameters must be a dict of arrays, not function"):
-        check_gradients(layer, X)
-
-
-# --- the numerical core ------------------------------------------------------------------------------------------
-
-ANALYTIC: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # f, its gradient
-    "cubes": (lambda z: np.sum(z**3), lambda x: 3 * x**2),
-    "exp": (lambda z: np.sum(np.exp(z)), np.exp),
-    "sin product": (lambda z: np.sum(np.sin(z)) * np.sum(z), lambda x: np.cos(x) * x.sum() + np.sin(x).sum()),
-    "log-sum-exp": (lambda z: np.log(np.sum(np.exp(z))), lambda x: np.exp(x) / np.exp(x).sum()),
-    "tanh": (lambda z: np.sum(np.tanh(z)), lambda x: 1 - np.tanh(x) ** 2),
-}
-
-
-@pytest.mark.parametrize("name", ANALYTIC)
-@given(x=hnp.arrays(float, hnp.array_shapes(min_dims=0, max_dims=3, max_side=4), elements=st.floats(-3, 3)))
-@settings(max_examples=20, deadline=None)
-def test_slopes_agree_with_the_derivative_and_both_oracles(name: str, x: Array) -> None:
-    f, df = ANALYTIC[name]
-    scale, true = 1 + np.abs(df(x)).max() + abs(f(x)), df(x)
-    ours = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        left, right = inner._slopes(lambda: float(f(x)), float(f(x)), x, i, 1e-5)
-        ours[i] = (left + right) / 2
-    assert np.allclose(ours, true, rtol=0, atol=1e-8 * scale)
-    assert np.allclose(ours, numerical_gradient(f, x), rtol=0, atol=1e-8 * scale)
-    assert np.allclose(ours, complex_step_gradient(f, x), rtol=0, atol=1e-8 * scale)
-
-
-def test_slopes_of_every_output_agree_with_autograd() -> None:
-    net = Sequential(linear(), Tanh(), Softmax())
-    W, b, x = *net.parameters.values(), X.copy()
-
-    def formula(W: Any) -> Any:
-        e = anp.exp(anp.tanh(anp.dot(x, W) + b))
-        return e / anp.sum(e, axis=1, keepdims=True)
-
-    subject = inner._OfLayer(net, x)
-    slopes = inner._output_slopes(subject, W, list(np.ndindex(W.shape)), 1e-5)
-    assert np.allclose(slopes, jacobian(formula)(W).reshape(20, 12).T, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("t", [0.3, -1.2, 2.0])
-@pytest.mark.parametrize("factor", [1 - 1e-4, 1 + 1e-4, 0.5, -1.0, 1.01])
-def test_bug_noise_and_right_are_told_apart(t: float, factor: float) -> None:
-    spot = np.array([t])
-
-    def judged(f: Callable[[float], float], claimed: float, rounding: float) -> str:
-        return inner._tell_apart(lambda: f(spot[0]), spot, (0,), claimed, rounding=rounding)[0]
-
-    assert judged(np.sin, np.cos(t), 1e-15) == "right"
-    assert judged(np.sin, factor * np.cos(t), 1e-15) == "wrong"
-    assert judged(lambda t: 1e10 + np.sin(t), np.cos(t), 1e-5) == "noise"
-    assert judged(lambda u: abs(u - t), factor, 1e-15) == "kink"
-    assert spot[0] == t
 
 
 def test_a_right_network_costs_little_more_than_the_plain_loop() -> None:
