@@ -189,7 +189,7 @@ def test_shapes_that_numpy_refuses_are_named_past_the_door_too() -> None:
     _, _, _, _, step = pair()
     with past_the_door():
         step(X, LABELS)
-        with pytest.raises(ValueError, match="^target must be labels"):
+        with pytest.raises(ValueError, match=r"^target must be labels"):
             step(X, LABELS[:-1])  # of the shape that a program is there for
         with pytest.raises(ValueError, match=r"x must have shape \(N, 3\), not \(23, 2\)"):
             step(X[:, :2], LABELS)
