@@ -2,7 +2,7 @@
 
 import copy
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -268,6 +268,16 @@ def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     step = compile_step(b, loss, opt_b)
     for _ in range(3):
         assert step(X, LABELS) == pytest.approx(train_step(a, loss, opt_a, X, LABELS), rel=1e-12)
+    assert_close(arrays(a, opt_a), arrays(b, opt_b), 1e-13)
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropyLoss(), MSELoss()])
+def test_a_loss_may_leave_the_prediction_as_it_is(loss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LINES, type(loss), replace(LINES[type(loss)], in_place=False))
+    a, opt_a, b, opt_b, _ = pair()
+    step, target = compile_step(b, loss, opt_b), np.eye(4)[LABELS]
+    for _ in range(3):
+        assert step(X, target) == pytest.approx(train_step(a, loss, opt_a, X, target), rel=1e-12)
     assert_close(arrays(a, opt_a), arrays(b, opt_b), 1e-13)
 
 
