@@ -63,7 +63,7 @@ class GradientError(AssertionError):
     """Raised by Report.raise_if_bad; its message is the printed report."""
 
 # %% ../nbs/08_diagnosis.ipynb #report-2
-@dataclass(repr=False)
+@dataclass
 class Report:
     """All results, and warnings about the probe itself.
 
