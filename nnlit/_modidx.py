@@ -111,6 +111,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'nnlit.diagnosis._Subject.forward': ('diagnosis.html#_subject.forward', 'nnlit/diagnosis.py'),
                                  'nnlit.diagnosis._Subject.output': ('diagnosis.html#_subject.output', 'nnlit/diagnosis.py'),
                                  'nnlit.diagnosis._alike': ('diagnosis.html#_alike', 'nnlit/diagnosis.py'),
+                                 'nnlit.diagnosis._another': ('diagnosis.html#_another', 'nnlit/diagnosis.py'),
                                  'nnlit.diagnosis._argument_names': ('diagnosis.html#_argument_names', 'nnlit/diagnosis.py'),
                                  'nnlit.diagnosis._as_floats': ('diagnosis.html#_as_floats', 'nnlit/diagnosis.py'),
                                  'nnlit.diagnosis._as_html': ('diagnosis.html#_as_html', 'nnlit/diagnosis.py'),

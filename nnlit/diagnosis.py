@@ -941,6 +941,11 @@ class _Nothing:
     backward = forward
 
 # %% ../nbs/08_diagnosis.ipynb #attributes
+def _another(x: Array) -> Array:
+    """Another input: the samples one place on; the entries, if there is one sample."""
+    return np.roll(x, 1, 0 if x.ndim and len(x) > 1 else None)
+
+
 def _attribute_pairs(layer: Any, call: Any, x: Array) -> dict[str, str]:
     """Attributes W and dW (or grad_W, W_grad), found by one trial run: {'W': 'dW'}.
 
@@ -949,7 +954,7 @@ def _attribute_pairs(layer: Any, call: Any, x: Array) -> dict[str, str]:
     everything = vars(layer).items() if hasattr(layer, "__dict__") else ()
     arrays = {n: a for n, a in everything if isinstance(a, np.ndarray) and a.dtype in FLOATS}
     copies = {n: a.copy() for n, a in arrays.items()}
-    y = np.asarray(call(np.roll(x, 1, 0 if x.ndim else None)))
+    y = np.asarray(call(_another(x)))
     kept = [n for n, a in arrays.items() if getattr(layer, n) is a]
     layer.backward(np.ones(y.shape, y.dtype))
     for n in kept:
@@ -1031,8 +1036,7 @@ def _set(a: Array, value: Array) -> Iterator[None]:
 
 def _feed_another(subject: _Subject) -> None:
     """A forward on other values: whoever keeps an old cache is now wrong."""
-    axis = 0 if subject.x.ndim and len(subject.x) > 1 else None  # samples, or all entries
-    other = np.roll(subject.x, 1, axis)
+    other = _another(subject.x)
     subject.earlier.append(other)
     with _set(subject.x, other):
         subject.forward()

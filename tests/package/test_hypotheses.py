@@ -1,0 +1,172 @@
+"""Each mistake by its name at the least sizes at which it can be told, and what is no reason for the name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnlit import Linear, Module
+from nnlit import diagnosis as inner
+from nnlit.diagnosis import check_backward, check_gradients
+
+Array = np.ndarray[Any, Any]
+X = np.random.default_rng(0).normal(size=(5, 3))
+
+
+class Wrong(Linear):
+    """A linear layer with W's or b's gradient by another formula of x and grad."""
+
+    def __init__(self, **formulas: Callable[[Array, Array], Array]) -> None:
+        super().__init__(3, 4, rng=1)
+        self.formulas = formulas
+
+    def forward(self, x: Any) -> Any:
+        self.given = x
+        return super().forward(x)
+
+    def backward(self, grad: Any) -> Any:
+        dx = super().backward(grad)
+        self.gradients = {**self.gradients, **{name: formula(self.given, grad) for name, formula in self.formulas.items()}}
+        return dx
+
+
+def named(layer: Any, x: Array, name: str) -> str | None:
+    return next(r.mistake for r in check_gradients(layer, x).results if r.name == name)
+
+
+@pytest.mark.parametrize("N", [2, 3, 5])
+@pytest.mark.parametrize(("name", "formula", "mistake"), [
+    ("W", lambda x, g: x.T @ g / len(x), "mean instead of sum"), ("W", lambda x, g: x.T @ g * len(x), "times N"),
+    ("b", lambda x, g: g.mean(axis=0), "mean instead of sum"), ("W", lambda x, g: x.T @ g / x.size, "mean instead of sum"),
+    ("W", lambda x, g: x.T @ g * g.size, "times N"), ("W", lambda x, g: -x.T @ g, "sign"),
+    ("W", lambda x, g: x[-1:].T @ g[-1:], "not summed over the batch"), ("b", lambda x, g: g[0], "not summed over the batch"),
+    ("b", lambda x, g: g, "not summed over the batch"),
+    ("W", lambda x, g: x[:, :, None] * g[:, None], "not summed over the batch"),
+    ("b", lambda x, g: np.full(4, g.sum()), "summed over everything"),
+    ("b", lambda x, g: np.full(4, g.mean()), "summed over everything"),
+    ("W", lambda x, g: x.T @ np.ones_like(g), "upstream gradient ignored"),
+    ("W", lambda x, g: (x.T @ g)[[1, 2, 0]], "rows permuted"),
+    ("W", lambda x, g: g.T @ x, "transposed"), ("W", lambda x, g: 1.37 * x.T @ g, "constant factor"),
+    ("W", lambda x, g: 0 * x.T @ g, "zero gradient"), ("b", lambda x, g: g.sum(axis=0)[None], "wrong shape"),
+    ("W", lambda x, g: (x**2).T @ g, "unknown")])
+def test_a_mistake_is_named_from_two_samples_on(
+    N: int, name: str, formula: Callable[[Array, Array], Array], mistake: str
+) -> None:
+    assert named(Wrong(**{name: formula}), X[:N], name) == mistake
+
+
+def test_entries_that_are_not_finite_are_counted() -> None:
+    def holes(x: Array, g: Array) -> Array:
+        dW = x.T @ g
+        dW[0, :3] = [np.nan, np.inf, -np.inf]
+        return dW
+
+    result = check_gradients(Wrong(W=holes), X).results[1]
+    assert (result.mistake, result.hint) == ("nan or inf", "3 of 12 entries are nan or inf")
+
+
+class OverSamples(Module):
+    """Shares of a column, by a function that may be zero: a law is broken, the gradient is right."""
+
+    def __init__(self, power: Callable[[Array], Array], slope: Callable[[Array], Array]) -> None:
+        super().__init__()
+        self.power, self.slope = power, slope
+
+    def forward(self, x: Array) -> Array:
+        self.x, self.e = x, self.power(x)
+        return np.asarray(self.e / self.e.sum(axis=0))
+
+    def backward(self, grad: Array) -> Array:
+        s = self.e / self.e.sum(axis=0)
+        return np.asarray(self.slope(self.x) * (grad - (s * grad).sum(axis=0)) / self.e.sum(axis=0))
+
+
+@pytest.mark.parametrize("N", [2, 5])
+def test_softmax_over_the_samples_breaks_a_law(N: int) -> None:
+    report = check_gradients(OverSamples(np.exp, np.exp), X[:N])
+    assert report.results[0].mistake == "softmax over the wrong axis" and "axis 1, the 3 classes" in report.results[0].hint
+    sparse = check_gradients(OverSamples(lambda x: np.maximum(x, 0) ** 2, lambda x: 2 * np.maximum(x, 0)), np.abs(X))
+    assert sparse.results[0].mistake == "softmax over the wrong axis"
+
+
+def test_one_sample_alone_breaks_no_law() -> None:
+    assert check_gradients(OverSamples(np.exp, np.exp), X[:1]).results[0].mistake is None
+
+
+class LossOverSamples:
+    """Cross-entropy of a softmax over axis 0, its gradient right for what it computes."""
+
+    def __init__(self, share: Callable[[Array], float]) -> None:
+        self.share = share
+
+    def forward(self, logits: Array, target: Array) -> Any:
+        self.hot = np.eye(logits.shape[1])[target] if target.ndim == 1 else target
+        e = np.exp(logits - logits.max(axis=0))
+        self.s = e / e.sum(axis=0)
+        self.part = self.share(logits)
+        return -(self.hot * np.log(self.s)).sum() * self.part
+
+    def backward(self) -> Array:
+        return np.asarray((self.s * self.hot.sum(axis=0) - self.hot) * self.part)
+
+
+LABELS = np.array([0, 2, 1, 0, 2])
+
+
+@pytest.mark.parametrize("target", [LABELS, np.eye(3)[LABELS], np.eye(3, dtype=int)[LABELS], np.maximum(LABELS, 1)],
+                         ids=["labels", "rows", "rows of integers", "none of class 0"])
+@pytest.mark.parametrize("share", [lambda x: 1.0, lambda x: 1 / len(x), lambda x: 1 / x.size], ids=["sum", "mean", "mean of all"])
+def test_a_loss_over_the_samples_is_named(target: Array, share: Any) -> None:
+    result = check_gradients(LossOverSamples(share), X, target=target).results[0]
+    assert result.mistake == "softmax over the wrong axis" and "axis 1, the 3 classes" in result.hint
+
+
+class FirstForEver:
+    """A class without dicts that keeps the first input it ever gets."""
+
+    def __init__(self) -> None:
+        self.W, self.x = np.random.default_rng(3).normal(size=(3, 4)), None
+
+    def forward(self, x: Any) -> Any:
+        self.x = x.copy() if self.x is None else self.x
+        return x @ self.W
+
+    def backward(self, grad: Any) -> Any:
+        self.dW = self.x.T @ grad
+        return grad @ self.W.T
+
+
+def test_the_first_input_for_ever_is_a_stale_cache() -> None:
+    for N in (1, 2, 5):
+        assert named(FirstForEver(), X[:N], "W") == "stale cache"
+
+
+def test_evidence_is_taken_at_twenty_entries_or_as_many_as_asked_for() -> None:
+    layer = Linear(30, 4, rng=1)
+    x = np.random.default_rng(5).normal(size=(6, 30))
+    subject = inner._OfLayer(layer, x)
+    y = subject.forward()
+    for sample, entries in [(5, 20), (50, 50), (None, 120), (120, 120), (1000, 120)]:
+        probe = inner._probe(subject, y, np.ones(y.shape), np.random.default_rng(0), None, sample)
+        case = inner._case("W", probe, x.T @ np.ones(y.shape))
+        assert len(case.entries) == entries and case.slopes.shape == (entries, 24)
+        assert np.isnan(case.true).sum() == 120 - entries
+
+
+def test_functions_may_return_one_array_a_tuple_or_a_dict() -> None:
+    def forward(x: Array, k: int, w: Array) -> Any:
+        return k * x * w, (x, k, w)
+
+    w = np.array([1.0, -2.0, 0.5])
+    for shape in (tuple, list, lambda pair: dict(zip("xw", pair))):
+        def backward(d: Array, cache: Any, shape: Any = shape) -> Any:
+            x, k, w = cache
+            return shape([k * d * w, (k * d * x).sum(axis=0)])
+
+        report = check_backward(forward, backward, X, 3, w)
+        assert report.ok and [r.name for r in report.results] == ["x", "w"]
+    alone = check_backward(forward, lambda d, cache: cache[1] * d * cache[2], X, 3, w)
+    assert [r.mistake for r in alone.results] == [None, "gradient missing"] and "backward gives x" in alone.results[1].hint
