@@ -176,7 +176,7 @@ SEVEN = np.random.default_rng(7).normal(size=(7, 3))
     (Twins(), X, ["V and W are one array"]),
     (Tanh(), X.astype(np.float32), ["x is float32; it was checked as float64"]),
     (Linear(3, 4, rng=1, dtype=np.float32), X, ["W is float32", "b is float32", "the output is float32"]),
-], ids=str)
+])
 def test_each_weakness_of_a_probe_is_said_once_and_no_other(layer: Any, x: Array, words: list[str]) -> None:
     warnings = check_gradients(layer, x).warnings
     assert len(warnings) == len(words), warnings
