@@ -170,3 +170,58 @@ def test_functions_may_return_one_array_a_tuple_or_a_dict() -> None:
         assert report.ok and [r.name for r in report.results] == ["x", "w"]
     alone = check_backward(forward, lambda d, cache: cache[1] * d * cache[2], X, 3, w)
     assert [r.mistake for r in alone.results] == [None, "gradient missing"] and "backward gives x" in alone.results[1].hint
+
+
+class Channels:
+    """A bias for each channel of (N, C, L), its gradient by another formula."""
+
+    def __init__(self, formula: Callable[[Array], Array]) -> None:
+        self.b, self.formula = np.array([0.3, -1.0, 2.0, 0.5]), formula
+
+    def forward(self, x: Array) -> Array:
+        return x + self.b[:, None]
+
+    def backward(self, grad: Array) -> Array:
+        self.db = self.formula(grad)
+        return grad
+
+
+@pytest.mark.parametrize(("formula", "mistake"), [
+    (lambda g: g.mean(axis=(0, 2)), "mean instead of sum"), (lambda g: g.sum(axis=(0, 2)) * g[:, 0].size, "times N")])
+def test_samples_and_positions_are_counted_together(formula: Any, mistake: str) -> None:
+    x = np.random.default_rng(2).normal(size=(3, 4, 2))
+    result = check_gradients(Channels(formula), x).results[1]
+    assert result.mistake == mistake and "N times the positions = 6" in result.hint
+
+
+class Attention:
+    """Softmax over the last of three axes, its backward by another formula of s and grad."""
+
+    def __init__(self, formula: Callable[[Array, Array], Array]) -> None:
+        self.formula = formula
+
+    def forward(self, x: Array) -> Array:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        self.s = e / e.sum(axis=-1, keepdims=True)
+        return np.asarray(self.s)
+
+    def backward(self, grad: Array) -> Array:
+        return self.formula(self.s, grad)
+
+
+@pytest.mark.parametrize(("formula", "mistake"), [
+    (lambda s, g: g * s * (1 - s), "softmax as element-wise"), (lambda s, g: s * g, "softmax sum dropped"),
+    (lambda s, g: s * (g - g.sum(axis=-1, keepdims=True)), "softmax sum unweighted"),
+    (lambda s, g: s * (g - g.mean(axis=-1, keepdims=True)), "softmax mean unweighted"),
+    (lambda s, g: s * (g - (s * g).sum(axis=0)), "softmax sum over the batch"),
+    (lambda s, g: s * (g - (s * g).sum()), "softmax sum over everything"), (lambda s, g: s * (1 - g), "unknown")])
+def test_softmax_over_the_last_of_three_axes(formula: Any, mistake: str) -> None:
+    assert named(Attention(formula), np.random.default_rng(6).normal(size=(5, 2, 3)), "x") == mistake
+
+
+def test_a_factor_that_depends_on_the_data_is_no_constant() -> None:
+    def off(x: Array, g: Array) -> Array:
+        return np.asarray(x.T @ g * (1 + 2e-5 * np.mean(x**2)))
+
+    assert named(Wrong(W=off), X, "W") == "unknown"
+    assert named(Wrong(W=lambda x, g: x.T @ g * (1 + 2e-5)), X, "W") == "constant factor"

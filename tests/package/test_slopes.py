@@ -124,3 +124,9 @@ def test_a_kink_beside_the_spot_hides_behind_the_smaller_steps() -> None:
         for claimed, verdict in [(1.0, "right"), (2.0, "wrong"), (1.5, "wrong")]:
             loss = lambda a=away: spot[0] + max(0.0, spot[0] - a)  # noqa: E731
             assert inner._tell_apart(loss, spot, (0,), claimed)[0] == verdict
+
+
+def test_a_large_step_is_trusted_where_rounding_spoils_the_small_ones() -> None:
+    spot = np.zeros(1)
+    for claimed, verdict in [(3.0, "right"), (3.01, "wrong")]:
+        assert inner._tell_apart(lambda: 3 * spot[0], spot, (0,), claimed, rounding=1e-8)[0] == verdict
