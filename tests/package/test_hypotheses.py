@@ -88,7 +88,7 @@ class OverSamples(Module):
 def test_softmax_over_the_samples_breaks_a_law(N: int) -> None:
     report = check_gradients(OverSamples(np.exp, np.exp), X[:N])
     assert report.results[0].mistake == "softmax over the wrong axis" and "axis 1, the 3 classes" in report.results[0].hint
-    sparse = check_gradients(OverSamples(lambda x: np.maximum(x, 0) ** 2, lambda x: 2 * np.maximum(x, 0)), np.abs(X))
+    sparse = check_gradients(OverSamples(lambda x: np.maximum(x, 0) ** 2, lambda x: 2 * np.maximum(x, 0)), X[::-1].copy())
     assert sparse.results[0].mistake == "softmax over the wrong axis"
 
 
@@ -142,6 +142,34 @@ class FirstForEver:
 def test_the_first_input_for_ever_is_a_stale_cache() -> None:
     for N in (1, 2, 5):
         assert named(FirstForEver(), X[:N], "W") == "stale cache"
+
+
+class Updates(FirstForEver):
+    """Changes its weights in backward, in place or not, as an early update does."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.in_place = in_place
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x @ self.W
+
+    def backward(self, grad: Any) -> Any:
+        dx = super().backward(grad)
+        if self.in_place:
+            self.W -= self.dW
+        else:
+            self.W = self.W - self.dW
+        return dx
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_attributes_are_restored_after_the_trial_too(in_place: bool) -> None:
+    layer = Updates(in_place)
+    W = layer.W.copy()
+    report = check_gradients(layer, X)
+    assert np.array_equal(layer.W, W) and report.results[1].mistake == "changes its parameters"
 
 
 def test_evidence_is_taken_at_twenty_entries_or_as_many_as_asked_for() -> None:

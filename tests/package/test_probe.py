@@ -169,7 +169,7 @@ SEVEN = np.random.default_rng(7).normal(size=(7, 3))
     (Square(), X[0], ["x has shape (3,), one sample"]), (Square(), np.array(3.0), ["x has shape (), one sample"]),
     (Tanh(), X[:1], ["x has shape (1, 3), one sample"]),
     (Tanh(), X[:1, :1], ["x has shape (1, 1), one sample"]), (linear(1, 1), X[:, :1], []),
-    (linear(3, 3), X, ["W (3, 3) is square"]),
+    (linear(3, 3), X, ["W (3, 3) is square"]), (linear(2, 2), X[:, 1:].copy(), ["W (2, 2) is square"]),
     (linear(3, 5), X, ["5 samples, and another axis of 5, x (5, 3), y (5, 5)"]),
     (Tanh(), X[:3], ["3 samples, and another axis of 3, x (3, 3), y (3, 3)"]),
     (Tanh(), rng.normal(size=(4, 2, 4)), ["4 samples, and another axis of 4"]),
