@@ -130,3 +130,29 @@ def test_a_large_step_is_trusted_where_rounding_spoils_the_small_ones() -> None:
     spot = np.zeros(1)
     for claimed, verdict in [(3.0, "right"), (3.01, "wrong")]:
         assert inner._tell_apart(lambda: 3 * spot[0], spot, (0,), claimed, rounding=1e-8)[0] == verdict
+
+
+def test_another_input_holds_the_same_samples_in_other_places() -> None:
+    for x in (X, X[:2], X[:, :1], np.arange(12.0).reshape(3, 2, 2)):
+        other = inner._another(x)
+        assert other.shape == x.shape and (other != x).all()
+        assert sorted(row.tolist() for row in other) == sorted(row.tolist() for row in x)
+    assert sorted(inner._another(X[:1])[0]) == sorted(X[0]) and (inner._another(X[:1]) != X[:1]).all()
+    assert inner._another(np.array(2.0)) == 2
+
+
+def test_the_largest_gaps_are_looked_at_first() -> None:
+    class Tenfold:
+        """ReLU, but for its last entry's gradient."""
+
+        def forward(self, x: Array) -> Array:
+            self.x = x
+            return np.maximum(x, 0)
+
+        def backward(self, grad: Array) -> Array:
+            return grad * np.where(self.x == 1, 10, self.x > 0)
+
+    x = np.zeros((301, 1))  # kinks, more of them than are looked at
+    x[-1] = 1
+    grad_out = np.random.default_rng(0).uniform(1, 2, size=x.shape)
+    assert inner.check_gradients(Tenfold(), x, grad_out=grad_out).results[0].verdict == "wrong"
