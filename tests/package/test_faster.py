@@ -252,6 +252,14 @@ def test_an_option_that_comes_later_is_obeyed_or_refused() -> None:
     assert_close(arrays(model, optimizer), arrays(by_hand, sgd), 1e-12)
 
 
+def test_class_weights_that_come_later_are_refused() -> None:
+    model, loss = network(0, [3, 4], [None]), SoftmaxCrossEntropyLoss()
+    step = compile_step(model, loss, SGD(model, 0.1))
+    loss.class_weights = np.arange(1.0, 5)
+    with pytest.raises(ValueError, match="loss cannot be compiled with class_weights="):
+        step(X, LABELS)
+
+
 def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     class Square(Module):
         def forward(self, x: Any) -> Any:
