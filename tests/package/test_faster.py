@@ -383,6 +383,14 @@ def test_a_program_fetches_the_numbers_that_it_needs(options: Any, numbers: set[
     assert folded == (not options)  # lr goes into the loss's gradient where nothing else does
 
 
+@pytest.mark.parametrize(("options", "times"), [
+    ({"weight_decay": 0.1}, 0), ({"momentum": 0.5}, 1), ({"weight_decay": 0.1, "momentum": 0.5}, 1),
+    ({"momentum": 0.5, "nesterov": True}, 2)])
+def test_momentum_is_multiplied_no_oftener_than_the_rule_does(options: Any, times: int) -> None:
+    program = program_of(Linear(3, 4), make=lambda model: SGD(model, 0.1, **options))
+    assert sum("momentum" in line for line in program.backward) == 2 * times  # of W and of b
+
+
 def test_lines_and_rules_stay_as_they_were_written() -> None:
     for thing, name in [(LINES[Linear], "forward"), (Rule("subtract(p, g, p)"), "lines")]:
         with pytest.raises(FrozenInstanceError):
