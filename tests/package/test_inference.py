@@ -47,7 +47,7 @@ def test_two_logits_are_classes_and_one_is_none() -> None:
     for ask in (predict, predict_proba):
         with pytest.raises(ValueError, match="2 or more logits a sample, not 1"):
             ask(Linear(3, 1, rng=0), x)
-        with pytest.raises(TypeError, match="model must be a Module, not function"):
+        with pytest.raises(TypeError, match="model must be of type Module, not function"):
             ask(lambda rows: rows, x)  # type: ignore[arg-type]
 
 

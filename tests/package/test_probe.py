@@ -79,9 +79,9 @@ def test_eps_lies_between_zero_and_one(eps: Any) -> None:
 
 @pytest.mark.parametrize("sample", [0, -1, 1.5, "all"])
 def test_sample_is_a_positive_integer(sample: Any) -> None:
-    with pytest.raises(ValueError, match=r"^sample must be a positive integer or None"):
+    with pytest.raises(ValueError, match=r"^sample must be a whole number from 1 up"):
         check_gradients(linear(), X, sample=sample)
-    with pytest.raises(ValueError, match=r"^sample must be a positive integer or None"):
+    with pytest.raises(ValueError, match=r"^sample must be a whole number from 1 up"):
         check_backward(bank.relu_forward, bank.relu_backward, X, sample=sample)
 
 
