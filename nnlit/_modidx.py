@@ -49,6 +49,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'nnlit.compiled.Step.__init__': ('compiled.html#step.__init__', 'nnlit/compiled.py'),
                                 'nnlit.compiled.Step.compile': ('compiled.html#step.compile', 'nnlit/compiled.py'),
                                 'nnlit.compiled.Step.look': ('compiled.html#step.look', 'nnlit/compiled.py'),
+                                'nnlit.compiled.Step.options': ('compiled.html#step.options', 'nnlit/compiled.py'),
                                 'nnlit.compiled.Step.write': ('compiled.html#step.write', 'nnlit/compiled.py'),
                                 'nnlit.compiled._check_kind': ('compiled.html#_check_kind', 'nnlit/compiled.py'),
                                 'nnlit.compiled._check_orders': ('compiled.html#_check_orders', 'nnlit/compiled.py'),

@@ -67,7 +67,7 @@ class Step:
         """
         if outside():
             x, y = self.look(x, y)
-        key = x.shape, y.ndim, self.switches(self.optimizer), self.optimizer.clip_norm
+        key = x.shape, y.ndim, *self.options()
         try:
             loss = (self.programs.get(key) or self.compile(key, x, y))(x, y)
         except Exception:
@@ -79,6 +79,11 @@ class Step:
             self.loss(self.model(x), y)
             raise NotFinite(f"the loss must be finite, but is {loss}")
         return loss
+
+    def options(self) -> tuple[Any, ...]:
+        """What the program depends on beside the batch: it is another one when these change."""
+        weighted = getattr(self.loss, "class_weights", None) is not None
+        return weighted, self.optimizer.clip_norm, self.switches(self.optimizer)
 
     def look(self, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """x and y as arrays, if they are what the first layer and the loss take."""
@@ -268,7 +273,7 @@ class Epochs:
         """The losses of epochs whose batches are all of one size."""
         size = min(self.batch_size, orders.shape[1])
         optimizer = self.step.optimizer
-        key = size, y.ndim, self.step.switches(optimizer), optimizer.clip_norm
+        key = size, y.ndim, *self.step.options()
         start_state(optimizer)
         if key not in self.programs:
             self.programs[key] = self.compile(x[:size], y[:size])

@@ -164,8 +164,8 @@ def run(nb: NotebookNode, path: Path) -> None:
                     out.execution_count = None
 
 
-def execute_all() -> list[tuple[Path, NotebookNode]]:
-    """Every chapter, executed in parallel, with a line of progress for each that had to be."""
+def execute_all(paths: list[Path] | None = None) -> list[tuple[Path, NotebookNode]]:
+    """These chapters, or every one, executed in parallel, with a line of progress for each that had to be."""
     def one(path: Path) -> tuple[Path, NotebookNode]:
         nb, seconds = execute(path)
         if seconds:
@@ -173,7 +173,7 @@ def execute_all() -> list[tuple[Path, NotebookNode]]:
         return path, nb
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(one, chapters()))
+        return list(pool.map(one, paths or chapters()))
 
 
 def prepare(executed: list[tuple[Path, NotebookNode]], folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from notebooks import ROOT, BookError, entries, execute_all
+from notebooks import ROOT, BookError, chapters, entries, execute_all
 from same import difference
 
 
@@ -23,6 +23,13 @@ def keep_what_says_the_same(old: NotebookNode, new: NotebookNode) -> None:
 
 
 COLLECTED = re.compile(r"^#\|\s*collected: true", re.M)  # a cell that shows what it reads in other chapters
+UNSEEN = re.compile(r"^#\|\s*(collected: true|hide$)", re.M)
+
+
+def saves_outputs(path: Path) -> bool:
+    """Whether a chapter shows anything that is kept in its file."""
+    cells = nbformat.read(path, as_version=4).cells
+    return any(cell.cell_type == "code" and not UNSEEN.search(cell.source) for cell in cells)
 
 
 if __name__ == "__main__":
@@ -31,7 +38,7 @@ if __name__ == "__main__":
     scripts = Path(sys.executable).parent
     subprocess.run([scripts / "nbdev_export"], cwd=ROOT, check=True)
     try:
-        for path, nb in execute_all():
+        for path, nb in execute_all([path for path in chapters() if saves_outputs(path)]):
             keep_what_says_the_same(nbformat.read(path, as_version=4), nb)
             for cell in nb.cells:
                 if COLLECTED.search(cell.source):

@@ -255,9 +255,12 @@ def test_an_option_that_comes_later_is_obeyed_or_refused() -> None:
 def test_class_weights_that_come_later_are_refused() -> None:
     model, loss = network(0, [3, 4], [None]), SoftmaxCrossEntropyLoss()
     step = compile_step(model, loss, SGD(model, 0.1))
-    loss.class_weights = np.arange(1.0, 5)
-    with pytest.raises(ValueError, match="loss cannot be compiled with class_weights="):
-        step(X, LABELS)
+    for rows in (slice(5), slice(5), slice(7)):  # of a shape that has a program, and of one that has none
+        loss.class_weights = None
+        step(X[rows], LABELS[rows])
+        loss.class_weights = np.arange(1.0, 5)
+        with pytest.raises(ValueError, match="loss cannot be compiled with class_weights="):
+            step(X[rows], LABELS[rows])
 
 
 def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
