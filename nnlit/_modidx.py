@@ -355,6 +355,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'nnlit.train.History.__repr__': ('train.html#history.__repr__', 'nnlit/train.py'),
                              'nnlit.train.History.best': ('train.html#history.best', 'nnlit/train.py'),
                              'nnlit.train.History.epoch': ('train.html#history.epoch', 'nnlit/train.py'),
+                             'nnlit.train.History.keep': ('train.html#history.keep', 'nnlit/train.py'),
                              'nnlit.train.History.measured': ('train.html#history.measured', 'nnlit/train.py'),
                              'nnlit.train._check_data': ('train.html#_check_data', 'nnlit/train.py'),
                              'nnlit.train._check_held': ('train.html#_check_held', 'nnlit/train.py'),

@@ -112,6 +112,7 @@ class SGD(Optimizer):
     momentum: in [0, 1) (Polyak 1964). weight_decay: from 0 up; weight_decay * parameter is
     added to the gradient (L2 regularization), of every parameter, biases too.
     nesterov: the gradient is that of the point ahead, and the step is by (10.6).
+    clip_norm: as in Optimizer; what is clipped is the gradient before weight decay.
     """
 
     momentum: float = Number(0, 1)
@@ -146,6 +147,7 @@ class Adam(Optimizer):
     """A step of about lr for every weight, whatever its gradient's size. Equation (10.10).
 
     Kingma & Ba 2015, algorithm 1. lr and eps above 0, beta1 and beta2 in [0, 1).
+    clip_norm: as in Optimizer.
     """
 
     beta1: float = Number(0, 1)
@@ -175,7 +177,7 @@ class Adam(Optimizer):
 
 # %% ../nbs/10_optimizers.ipynb #adamw
 class AdamW(Adam):
-    """Adam, and every weight loses lr weight_decay of itself at each step. Equation (10.11).
+    """Adam, and every weight loses lr * weight_decay of itself a step. Equation (10.11).
 
     Loshchilov & Hutter 2019, algorithm 2. weight_decay from 0 up; for every parameter.
     """

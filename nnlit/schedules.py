@@ -29,7 +29,7 @@ Schedule = Callable[[int], float]
 
 
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
-    """lr, times factor (in [0, 1)) after each `every` steps."""
+    """lr, times factor (in (0, 1)) after every `every` steps."""
     check_number("lr", lr, 0, math.inf, above=True)
     check_whole("every", every)
     check_number("factor", factor, 0, 1, above=True)
@@ -37,8 +37,9 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
 
 # %% ../nbs/12a_schedules.ipynb #schedule-code-2
 def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
-    """From lr down towards `least` in half a wave over so many steps; then it stays. (12.7)
+    """From lr down towards `least` in half a wave over so many steps. Equation (12.7).
 
+    Then it stays, a little above `least`: no optimizer takes an lr of 0.
     Loshchilov & Hutter 2017, equation 5.
     """
     check_number("lr", lr, 0, math.inf, above=True)
@@ -53,7 +54,7 @@ def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
 
 # %% ../nbs/12a_schedules.ipynb #warm-up-code
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
-    """The schedule, but the first `steps` learning rates grow in equal steps towards it."""
+    """The schedule times 1/n, 2/n, … 1 in its first n = `steps` steps."""
     check_function("schedule", schedule)
     check_whole("steps", steps)
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
@@ -92,12 +93,13 @@ def _check_parts(model: Any, optimizer: Any, history: Any, rng: Any) -> None:
 
 # %% ../nbs/12a_schedules.ipynb #checkpoint-write
 def checkpoint(
-    model: Module, path: str | os.PathLike[str], optimizer: Optimizer, history: History,
-    rng: np.random.Generator,
+    model: Module, optimizer: Optimizer, history: History, rng: np.random.Generator,
+    path: str | os.PathLike[str],
 ) -> None:
-    """Write all that a training needs to go on, after an epoch, whole or not at all.
+    """Write all that a training needs to go on, whole or not at all.
 
-    rng: the generator that `fit` was given; those of layers are kept too.
+    To be called between epochs, as by after_epoch: half an epoch cannot be repeated.
+    rng: the very Generator that `fit` was given, no seed; those of layers are kept too.
     Raises TypeError for other things, and what `save` raises.
     """
     _check_parts(model, optimizer, history, rng)
@@ -112,8 +114,8 @@ def checkpoint(
         "history": vars(history),
         "generators": {name: g.bit_generator.state for name, g in generators.items()},
     }
-    text = import_module("json").dumps(about, default=lambda array: array.tolist())
-    arrays[ABOUT] = np.array(text)
+    json = import_module("json")  # here, as a training needs it not
+    arrays[ABOUT] = np.array(json.dumps(about, default=lambda array: array.tolist()))
     write_arrays(path, arrays)
 
 # %% ../nbs/12a_schedules.ipynb #resume-parts
@@ -135,11 +137,12 @@ def _state_in(
 
 # %% ../nbs/12a_schedules.ipynb #resume
 def resume(
-    model: Module, path: str | os.PathLike[str], optimizer: Optimizer, history: History,
-    rng: np.random.Generator,
+    model: Module, optimizer: Optimizer, history: History, rng: np.random.Generator,
+    path: str | os.PathLike[str],
 ) -> None:
     """Bring all of it, in place, to where it was when `checkpoint` wrote the file.
 
+    The optimizer's options, lr among them, become those of the file.
     Raises OSError if it cannot be opened, TypeError or ValueError if it does not fit the
     model, the optimizer or the generators. Nothing is changed then.
     """

@@ -48,7 +48,8 @@ class History:
     """What happened during `fit`, one entry for each finished epoch.
 
     losses: the mean training loss, each batch's taken before its update.
-    accuracy: the share of the samples whose class was right, at the same moments.
+    accuracy: the share of the samples whose class was right, at the same moments; each
+    counts alike, whatever its weight.
     validation, validation_accuracy: the same of the validation data, after the epoch.
     Lists stay empty where there is nothing to measure.
     steps: updates made. last: the latest loss; nan before the first step.
@@ -73,6 +74,17 @@ class History:
         """The epoch, from 1, after which the validation loss was least, or the loss; else 0."""
         losses = self.validation or self.losses
         return losses.index(min(losses)) + 1 if losses else 0
+
+    def keep(
+        self, trained: tuple[float, float], held: tuple[float, float] | None
+    ) -> None:
+        """Add an epoch: loss and accuracy, nan if there are no classes, of both data."""
+        pairs = [(trained, self.losses, self.accuracy)]
+        pairs += [(held, self.validation, self.validation_accuracy)] if held else []
+        for (value, share), losses, shares in pairs:
+            losses.append(value)
+            if not math.isnan(share):
+                shares.append(share)
 
     def measured(self) -> str:
         """The last epoch's losses and accuracies, in words."""
@@ -108,34 +120,27 @@ def train_step(
 def _run_epoch(
     step: Callable[..., float], right: Callable[[], int] | None, data: list[Any],
     parts: Iterable[Rows], history: History,
-) -> None:
-    """A step for each part of the data, x, y and perhaps weights; adds to the history.
+) -> tuple[float, float]:
+    """A step for each part of the data, x, y and perhaps weights.
 
-    right: says how many predictions of the last step were right.
+    right: says how many predictions of the last step were right. Returns the mean loss, and
+    the share that was right, or nan if nobody counted.
     """
-    total, hits, N = 0.0, 0, len(data[0])
+    total, hits, N = 0.0, 0.0 if right else math.nan, len(data[0])
     for rows in parts:
         batch = [array[rows] for array in data]  # x (B, D), y, weights (B,)
-        share = len(batch[0]) / N if len(data) == 2 else batch[2].sum() / data[2].sum()
+        share = len(batch[0]) / N  # each sample counts alike
+        if len(data) == 3:         # or by its weight
+            share = batch[2].sum() / data[2].sum()
         if share == 0:
             continue  # nothing in it counts
         history.last = step(*batch)
         history.steps += 1
-        total += history.last * share  # each sample counts alike, or by its weight
+        total += history.last * share
         hits += right() if right else 0
-    history.losses.append(float(total))
-    if right:
-        history.accuracy.append(hits / N)
+    return float(total), hits / N
 
 # %% ../nbs/10a_train.ipynb #run-epoch-2
-def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
-    """The mean loss on x and y, in inference mode and in batches: memory stays bounded."""
-    check_type("model", model, Module)
-    check_type("loss", loss, Loss)
-    check_whole("batch_size", batch_size)
-    return _measure(model, loss, *_check_data("", x, y), batch_size)[0]
-
-# %% ../nbs/10a_train.ipynb #run-epoch-3
 def _measure(
     model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024
 ) -> tuple[float, float]:
@@ -147,6 +152,14 @@ def _measure(
             total += loss(model(x[rows]), y[rows]) * len(x[rows])
             hits += loss.right() if isinstance(loss, ClassLoss) else math.nan
     return total / len(x), hits / len(x)
+
+# %% ../nbs/10a_train.ipynb #run-epoch-3
+def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
+    """The mean loss on x and y, in inference mode and in batches: memory stays bounded."""
+    check_type("model", model, Module)
+    check_type("loss", loss, Loss)
+    check_whole("batch_size", batch_size)
+    return _measure(model, loss, *_check_data("", x, y), batch_size)[0]
 
 # %% ../nbs/10a_train.ipynb #progress
 def _installed(name: str) -> bool:
@@ -299,12 +312,13 @@ def fit(
 ) -> History:
     """Train the model in place, in training mode, on x (N, ...) and y, as the loss takes it.
 
-    epochs: how many, with those that `history` has behind it.
+    epochs: train until so many are finished, those of `history` included.
     batch_size: samples a step, reshuffled every epoch; None takes all of them each time.
     rng: a seed or Generator for the shuffling. weights (N,): what each sample counts.
     validation: x and y to measure the loss on, after each epoch.
-    schedule: gives the learning rate for the step of a number, from 0; None leaves it alone.
-    after_epoch: called with the history after each epoch; if it returns True, that was it.
+    schedule: called with the number of each step, from 0, returns its learning rate; the
+    last one stays set.
+    after_epoch: called with the history after each epoch; a true result ends the training.
     history: of a training that goes on; None begins a new one.
     progress: a tqdm bar; None shows one on long runs that are watched, if tqdm is there.
     compiled: train by the program that `compile_step` writes, to the same weights; it
@@ -323,6 +337,9 @@ def fit(
         if compiled:
             raise ValueError("weights must be None for a compiled training")
     held = None if validation is None else _check_held(model, loss, validation)
+    if history.epoch and (held is None) is bool(history.validation):
+        began = "with" if history.validation else "without"
+        raise ValueError(f"validation must be as it was: history began {began} it")
     step, right = _step_of(model, loss, optimizer, compiled)
     if schedule is not None:
         step = _scheduled(step, schedule, optimizer, history)
@@ -332,11 +349,8 @@ def fit(
         for epoch in _count_epochs(epochs, progress, history):
             parts = batches(len(data[0]), batch_size, draws)
             with np.errstate(all="ignore"), past_the_door(epoch > first):
-                _run_epoch(step, right, data, parts, history)
-            if held is not None:
-                value, share = _measure(model, loss, *held)
-                history.validation.append(value)
-                history.validation_accuracy += [] if math.isnan(share) else [share]
+                measured = _run_epoch(step, right, data, parts, history)
+            history.keep(measured, _measure(model, loss, *held) if held else None)
             if after_epoch is not None and after_epoch(history):
                 break
     except KeyboardInterrupt:

@@ -156,8 +156,8 @@ def test_a_resumed_training_is_the_same_to_the_last_bit(make: Any, compiled: boo
     whole, cut, fresh = begin(1), begin(1), begin(2)
     train(*whole, epochs=10)
     train(*cut, epochs=4)
-    checkpoint(cut[0], tmp_path / "file", *cut[1:])
-    resume(fresh[0], tmp_path / "file", *fresh[1:])
+    checkpoint(*cut, tmp_path / "file")
+    resume(*fresh, tmp_path / "file")
     assert vars(fresh[1]).keys() == vars(cut[1]).keys() and fresh[1].lr == cut[1].lr
     train(*fresh, epochs=10)
     assert same(whole[0], fresh[0]) and whole[2] == fresh[2] and (whole[3].random(5) == fresh[3].random(5)).all()
@@ -166,9 +166,9 @@ def test_a_resumed_training_is_the_same_to_the_last_bit(make: Any, compiled: boo
 def test_what_an_optimizer_was_told_comes_back(tmp_path: Path) -> None:
     model, other = network(), network(1)
     told = AdamW(model, 0.5, weight_decay=0.25, beta1=0.125, beta2=0.75, eps=1e-3, clip_norm=3.0)
-    checkpoint(model, tmp_path / "file", told, History(), np.random.default_rng(0))
+    checkpoint(model, told, History(), np.random.default_rng(0), tmp_path / "file")
     plain = AdamW(other)
-    resume(other, tmp_path / "file", plain, History(), np.random.default_rng(1))
+    resume(other, plain, History(), np.random.default_rng(1), tmp_path / "file")
     assert repr(plain) == repr(told) and plain.state == {key: {} for key in told.state} and same(model, other)
 
 

@@ -45,7 +45,7 @@ def network() -> nnlit.Sequential:
 def written(model: nnlit.Module) -> str:
     """A file with a checkpoint, and so with weights."""
     path = os.path.join(FOLDER.name, "file")
-    nnlit.checkpoint(model, path, nnlit.SGD(model, 0.1), nnlit.History(), np.random.default_rng(0))
+    nnlit.checkpoint(model, nnlit.SGD(model, 0.1), nnlit.History(), np.random.default_rng(0), path)
     return path
 
 
