@@ -99,6 +99,10 @@ def test_the_schedule_is_asked_for_each_step(schedule: Any, compiled: bool) -> N
         assert np.allclose(p, by_hand.parameters[name], rtol=1e-12, atol=1e-13)
 
 
+def test_a_staircase_falls_to_a_tenth_by_itself() -> None:
+    assert np.allclose([step_decay(0.5, 4)(step) for step in (0, 3, 4, 8)], [0.5, 0.5, 0.05, 0.005])
+
+
 def test_after_epoch_sees_each_epoch_and_can_stop() -> None:
     model, seen = network(), []
 

@@ -91,6 +91,12 @@ def test_bands_at_their_borders() -> None:
         "excellent", "excellent", "look", "look", "look", "bug", "bug"]
 
 
+@pytest.mark.parametrize("grad", ["up", None, np.array([1j]), [[1.0], [1.0, 2.0]]])
+def test_synthetic_loss_wants_numbers(grad: Any) -> None:
+    with pytest.raises(TypeError, match="grad_out must"):
+        synthetic_loss(np.tanh, grad)
+
+
 def test_synthetic_loss_is_the_sum_of_the_products() -> None:
     grad = np.random.default_rng(1).normal(size=(5, 3))
     assert np.isclose(synthetic_loss(np.tanh, grad)(X), (np.tanh(X) * grad).sum(), rtol=1e-13)

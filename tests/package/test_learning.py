@@ -20,6 +20,7 @@ from nnlit import (
     Tanh,
     fit,
     initialize,
+    past_the_door,
 )
 
 rng = np.random.default_rng(0)
@@ -183,3 +184,14 @@ def test_fit_refuses_before_the_first_step(change: dict[str, Any], kind: type[Ex
     with pytest.raises(kind, match=words):
         fit(model, SoftmaxCrossEntropyLoss(), SGD(model, lr=0.1), **arguments)
     assert all((before[k] == p).all() for k, p in model.parameters.items())
+
+
+def test_sound_gradients_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network()
+    optimizer = SGD(model, 0.1)
+    one_backward(model)
+    monkeypatch.setattr(optimizer, "look", lambda: pytest.fail("each gradient was looked at"))
+    optimizer.step()
+    with past_the_door():
+        model.gradients["0.W"][0, 0] = np.inf  # who is past the door is trusted
+        optimizer.step()
