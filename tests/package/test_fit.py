@@ -15,7 +15,7 @@ from nnlit.losses import MSELoss, SoftmaxCrossEntropyLoss
 from nnlit.module import Module, Sequential
 from nnlit.optimizers import SGD, Adam, AdamW
 from nnlit.schedules import checkpoint, cosine, resume, step_decay, warm_up
-from nnlit.train import History, _count_epochs, fit
+from nnlit.train import History, _count_epochs, evaluate, fit
 
 rng = np.random.default_rng(4)
 X, LABELS = rng.normal(size=(23, 3)), rng.integers(4, size=23)
@@ -234,3 +234,14 @@ def test_a_bar_needs_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(_count_epochs(2, None, History())) == [0, 1]
     with pytest.raises(ImportError, match="progress=True needs tqdm: pip install tqdm"):
         list(_count_epochs(2, True, History()))
+
+
+def test_evaluate_is_the_loss_of_all_whatever_the_batch() -> None:
+    model = network()
+    for size in (1, 4, 22, 23, 1000):
+        assert np.isclose(evaluate(model, LOSS, X, LABELS, size), LOSS(model(X), LABELS), rtol=1e-12)
+    for bad, words in [((None, LOSS), "model must be of type Module"), ((model, "mse"), "loss must be of type Loss")]:
+        with pytest.raises(TypeError, match=words):
+            evaluate(*bad, X, LABELS)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="batch_size must be a whole number"):
+        evaluate(model, LOSS, X, LABELS, 0)

@@ -23,6 +23,7 @@ from nnlit import (
     past_the_door,
     predict,
     save,
+    unbroadcast,
 )
 
 rng = np.random.default_rng(0)
@@ -194,3 +195,21 @@ def test_more_axes_and_integers_pass_where_layers_take_them() -> None:
     model = Sequential(Lookup())
     history = fit(model, SoftmaxCrossEntropyLoss(), SGD(model, 0.5), tokens, labels, epochs=3)
     assert history.losses[-1] < history.losses[0]
+
+
+def test_a_network_is_described_layer_by_layer() -> None:
+    net = Sequential(Linear(3, 4, rng=0), Sequential(ReLU(), Linear(4, 2, rng=1)))
+    rows = ["Sequential, 26 parameters", "  0: Linear(W (3, 4), b (4,))", "  1: Sequential()", "  1.0: ReLU()",
+            "  1.1: Linear(W (4, 2), b (2,))"]
+    assert repr(net).split("\n") == rows
+
+
+def test_whole_numbers_must_have_rows_too() -> None:
+    with pytest.raises(ValueError, match=r"x must have shape \(N, \.\.\.\), not \(0, 3\)"):
+        Sequential(Linear(3, 4, rng=0)).forward(np.zeros((0, 3), int))
+
+
+@pytest.mark.parametrize("bad", [[[1.0, 2.0]], None, 2.0])
+def test_unbroadcast_wants_an_array(bad: Any) -> None:
+    with pytest.raises(TypeError, match="grad must be of type ndarray, not"):
+        unbroadcast(bad, (2,))
