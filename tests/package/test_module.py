@@ -202,6 +202,7 @@ def test_a_network_is_described_layer_by_layer() -> None:
     rows = ["Sequential, 26 parameters", "  0: Linear(W (3, 4), b (4,))", "  1: Sequential()", "  1.0: ReLU()",
             "  1.1: Linear(W (4, 2), b (2,))"]
     assert repr(net).split("\n") == rows
+    assert repr(net[0]) == "Linear(W (3, 4), b (4,))"
 
 
 def test_whole_numbers_must_have_rows_too() -> None:
