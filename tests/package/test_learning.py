@@ -11,6 +11,7 @@ from nnlit import (
     INITIALIZERS,
     SGD,
     Adam,
+    AdamW,
     Bias,
     Linear,
     MSELoss,
@@ -195,3 +196,17 @@ def test_sound_gradients_are_not_looked_at_one_by_one(monkeypatch: pytest.Monkey
     with past_the_door():
         model.gradients["0.W"][0, 0] = np.inf  # who is past the door is trusted
         optimizer.step()
+
+
+def test_the_defaults_are_those_of_the_papers() -> None:
+    layer = Linear(3, 4, rng=0)
+    assert repr(Adam(layer)) == "Adam(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08) for 2 arrays, 16 numbers"
+    adamw = AdamW(layer)
+    assert (adamw.lr, adamw.weight_decay, adamw.beta1, adamw.beta2, adamw.eps) == (0.001, 0.01, 0.9, 0.999, 1e-8)
+    assert adamw.clip_norm is None and SGD(layer, 0.1).clip_norm is None
+
+
+@pytest.mark.parametrize("bad", [1, "yes", None, np.True_])
+def test_nesterov_is_true_or_false(bad: Any) -> None:
+    with pytest.raises(TypeError, match="nesterov must be of type bool"):
+        SGD(network(), 0.1, momentum=0.5, nesterov=bad)
