@@ -103,6 +103,18 @@ def test_a_staircase_falls_to_a_tenth_by_itself() -> None:
     assert np.allclose([step_decay(0.5, 4)(step) for step in (0, 3, 4, 8)], [0.5, 0.5, 0.05, 0.005])
 
 
+def test_a_cosine_is_its_formula_to_its_last_step_and_stays_there() -> None:
+    schedule, wanted = cosine(0.8, 7, 0.1), [0.1 + 0.7 * (1 + np.cos(np.pi * t / 7)) / 2 for t in range(7)]
+    assert np.allclose([schedule(t) for t in range(7)], wanted, rtol=1e-14) and schedule(7) == schedule(900) == schedule(6)
+
+
+@pytest.mark.parametrize("function", [checkpoint, resume])
+def test_a_checkpoint_is_of_a_model(function: Any, tmp_path: Path) -> None:
+    for bad in (None, Linear, {"W": X}):
+        with pytest.raises(TypeError, match="model must be of type Module, not"):
+            function(bad, SGD(network(), 0.1), History(), np.random.default_rng(0), tmp_path / "file")
+
+
 def test_after_epoch_sees_each_epoch_and_can_stop() -> None:
     model, seen = network(), []
 
