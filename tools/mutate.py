@@ -23,6 +23,7 @@ from typing import Any
 
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_threads] = "1"  # before NumPy: a process with one thread can fork
+os.environ.setdefault("FUZZ", "100")  # a fault meets many tests: this one need not draw for long
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "nbs"))

@@ -15,7 +15,7 @@ from nnlit.losses import MSELoss, SoftmaxCrossEntropyLoss
 from nnlit.module import Module, Sequential
 from nnlit.optimizers import SGD, Adam, AdamW
 from nnlit.schedules import checkpoint, cosine, resume, step_decay, warm_up
-from nnlit.train import History, _count_epochs, evaluate, fit
+from nnlit.train import History, _count_epochs, _measure, check_same_model, evaluate, fit, train_step
 
 rng = np.random.default_rng(4)
 X, LABELS = rng.normal(size=(23, 3)), rng.integers(4, size=23)
@@ -207,6 +207,7 @@ class Bar:
         self.said: list[str] = []
 
     def set_postfix_str(self, words: str, refresh: bool) -> None:
+        assert not refresh  # update draws it
         self.said.append(words)
 
     def update(self) -> None:
@@ -257,3 +258,34 @@ def test_evaluate_is_the_loss_of_all_whatever_the_batch() -> None:
             evaluate(*bad, X, LABELS)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="batch_size must be a whole number"):
         evaluate(model, LOSS, X, LABELS, 0)
+
+
+def test_the_first_epoch_looks_and_the_later_ones_trust() -> None:
+    class Looking(SoftmaxCrossEntropyLoss):
+        looks = 0
+
+        def look(self, *arrays: Any) -> Any:
+            self.looks += 1
+            return super().look(*arrays)
+
+    model, loss = network(), Looking()
+    fit(model, loss, SGD(model, 0.1), X, LABELS, epochs=4, batch_size=10, rng=0)
+    assert loss.looks == 1 + 3  # all the targets before the first step, then each batch of the first epoch
+
+
+def test_held_out_accuracy_counts_every_batch() -> None:
+    model = network()
+    right = np.mean(model(X).argmax(axis=1) == LABELS)
+    for size in (1, 4, 22, 23, 99):
+        assert np.isclose(_measure(model, LOSS, X, LABELS, size)[1], right, rtol=1e-14)
+
+
+def test_parts_that_do_not_belong_together_are_refused() -> None:
+    model, other = network(), network()
+    for validation in [(X, LABELS, X), (X,), [X, LABELS]]:
+        with pytest.raises(TypeError, match=r"validation must be a tuple \(x, y\), not"):
+            fit(model, LOSS, SGD(model, 0.1), X, LABELS, epochs=1, validation=validation)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="optimizer must hold layers of this model"):
+        train_step(model, LOSS, SGD(other, 0.1), X, LABELS)
+    with pytest.raises(TypeError, match="optimizer must be of type Optimizer, not NoneType"):
+        check_same_model(model, None)  # type: ignore[arg-type]
