@@ -22,6 +22,7 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
     Returns an array of `shape`: grad summed over every axis that was made or stretched.
     """
     check_type("grad", grad, np.ndarray)
+    check_type("shape", shape, tuple)
     try:
         fits = np.broadcast_shapes(grad.shape, shape) == grad.shape
     except (ValueError, TypeError):
