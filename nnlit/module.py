@@ -249,8 +249,9 @@ def walk(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
     Raises TypeError for a module that holds arrays beside modules: a layer holds arrays, a
     network holds layers.
     """
-    seen: set[int] = set()
     check_type("module", module, Module)
+    seen: set[int] = set()
+
     def visit(path: str, module: Module) -> Iterator[tuple[str, Module]]:
         if id(module) in seen:
             return

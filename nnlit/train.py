@@ -49,9 +49,9 @@ class History:
 
     losses: the mean training loss, each batch's taken before its update.
     accuracy: the share of the samples whose class was right, at the same moments; each
-    counts alike, whatever its weight.
-    validation, validation_accuracy: the same of the validation data, after the epoch.
-    Lists stay empty where there is nothing to measure.
+    counts alike, whatever its weight. nan if nobody counted or there are no classes.
+    validation, validation_accuracy: the same of the validation data, after the epoch;
+    empty if there are none.
     steps: updates made. last: the latest loss; nan before the first step.
     interrupted: whether Ctrl-C ended the training early.
     """
@@ -83,15 +83,15 @@ class History:
         pairs += [(held, self.validation, self.validation_accuracy)] if held else []
         for (value, share), losses, shares in pairs:
             losses.append(value)
-            if not math.isnan(share):
-                shares.append(share)
+            shares.append(share)
 
     def measured(self) -> str:
         """The last epoch's losses and accuracies, in words."""
         pairs = [("loss", self.losses, ".4g"), ("accuracy", self.accuracy, ".1%"),
                  ("validation loss", self.validation, ".4g"),
                  ("validation accuracy", self.validation_accuracy, ".1%")]
-        return ", ".join(f"{name} {values[-1]:{form}}" for name, values, form in pairs if values)
+        known = [(name, values[-1], form) for name, values, form in pairs if values]
+        return ", ".join(f"{n} {v:{form}}" for n, v, form in known if not math.isnan(v))
 
     def __repr__(self) -> str:
         """How far the training is, and what was measured last."""
