@@ -22,7 +22,7 @@ from .optimizers import Optimizer
 from .train import History
 
 # %% auto #0
-__all__ = ['Schedule', 'ABOUT', 'step_decay', 'cosine', 'warm_up', 'checkpoint', 'resume']
+__all__ = ['Schedule', 'step_decay', 'cosine', 'warm_up', 'checkpoint', 'resume']
 
 # %% ../nbs/12a_schedules.ipynb #schedule-code
 Schedule = Callable[[int], float]
@@ -60,7 +60,7 @@ def warm_up(schedule: Schedule, steps: int) -> Schedule:
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
 
 # %% ../nbs/12a_schedules.ipynb #checkpoint-parts
-ABOUT = f"{TRAINING}about"
+_ABOUT = f"{TRAINING}about"
 
 
 def _generators(model: Module, rng: np.random.Generator) -> dict[str, np.random.Generator]:
@@ -115,7 +115,7 @@ def checkpoint(
         "generators": {name: g.bit_generator.state for name, g in generators.items()},
     }
     json = import_module("json")  # here, as a training needs it not
-    arrays[ABOUT] = np.array(json.dumps(about, default=lambda array: array.tolist()))
+    arrays[_ABOUT] = np.array(json.dumps(about, default=lambda array: array.tolist()))
     write_arrays(path, arrays)
 
 # %% ../nbs/12a_schedules.ipynb #resume-parts
@@ -148,10 +148,10 @@ def resume(
     """
     _check_parts(model, optimizer, history, rng)
     arrays, generators = read_arrays(path), _generators(model, rng)
-    if ABOUT not in arrays:
+    if _ABOUT not in arrays:
         raise ValueError(f"{path} must be written by checkpoint, but holds weights only")
     pairs = fitting(arrays, model, path)
-    about = import_module("json").loads(str(arrays[ABOUT]))
+    about = import_module("json").loads(str(arrays[_ABOUT]))
     for what, here in _kind(optimizer, generators).items():
         if about["kind"][what] != here:
             raise ValueError(f"{path}: {what} must be {here}, not {about['kind'][what]}")

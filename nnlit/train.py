@@ -87,11 +87,15 @@ class History:
 
     def measured(self) -> str:
         """The last epoch's losses and accuracies, in words."""
-        pairs = [("loss", self.losses, ".4g"), ("accuracy", self.accuracy, ".1%"),
-                 ("validation loss", self.validation, ".4g"),
-                 ("validation accuracy", self.validation_accuracy, ".1%")]
-        known = [(name, values[-1], form) for name, values, form in pairs if values]
-        return ", ".join(f"{n} {v:{form}}" for n, v, form in known if not math.isnan(v))
+        said = []
+        for name, losses, shares in [
+            ("loss", self.losses, self.accuracy),
+            ("held out", self.validation, self.validation_accuracy),
+        ]:
+            counted = bool(shares) and not math.isnan(shares[-1])
+            right = f", {shares[-1]:.1%} right" if counted else ""
+            said += [f"{name} {losses[-1]:.4g}{right}"] if losses else []
+        return "; ".join(said)
 
     def __repr__(self) -> str:
         """How far the training is, and what was measured last."""

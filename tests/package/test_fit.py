@@ -62,22 +62,22 @@ def test_accuracy_is_counted_beside_the_loss() -> None:
     assert np.allclose(rows.accuracy, right)
     line = Linear(3, 2, rng=0)
     numbers = fit(line, MSELoss(), SGD(line, 0.01), X, X[:, :2], epochs=1, validation=(X, X[:, :2]))
-    assert np.isnan(numbers.accuracy + numbers.validation_accuracy).tolist() == [True] * 2 and "accuracy" not in repr(numbers)
+    assert np.isnan(numbers.accuracy + numbers.validation_accuracy).tolist() == [True] * 2 and "right" not in repr(numbers)
 
 
 def test_an_accuracy_that_nobody_counted_is_not_an_old_one() -> None:
     model, history = network(), History()
     optimizer = SGD(model, 0.1)
     fit(model, LOSS, optimizer, X, LABELS, epochs=2, history=history)
-    assert "accuracy" in repr(history)
+    assert "right" in repr(history)
     fit(model, LOSS, optimizer, X, LABELS, epochs=3, history=history, compiled=True)
-    assert len(history.accuracy) == 3 and np.isnan(history.accuracy[2]) and "accuracy" not in repr(history)
+    assert len(history.accuracy) == 3 and np.isnan(history.accuracy[2]) and "right" not in repr(history)
 
 
 def test_history_says_how_far_it_is() -> None:
     assert repr(History()) == "History(0 epochs, 0 steps)" and History().best == History().epoch == 0
     history = History([2.0, 1.0, 0.5], [0.5, 0.75, 1.0], [3.0, 1.5, 2.0], [], 30, 0.4, interrupted=True)
-    assert repr(history) == "History(3 epochs, 30 steps; loss 0.5, accuracy 100.0%, validation loss 2; interrupted)"
+    assert repr(history) == "History(3 epochs, 30 steps; loss 0.5, 100.0% right; held out 2; interrupted)"
     assert history.best == 2 and history.epoch == 3
     assert History([2.0, 1.0, 1.0]).best == 2  # the first of equals
 
@@ -245,7 +245,7 @@ def test_a_bar_where_somebody_looks(tty: bool, notebook: bool, asked: Any, shown
     for epoch in _count_epochs(3, asked, history):
         history.losses.append(epoch / 4)  # what the bar shows is the epoch's mean, not the last batch's
     assert history.losses == [1.0, 0.25, 0.5]
-    said = ["loss 0.25, accuracy 50.0%", "update", "loss 0.5, accuracy 50.0%", "update"]
+    said = ["loss 0.25, 50.0% right", "update", "loss 0.5, 50.0% right", "update"]
     assert bar.said == (said if shown else [])
     assert options == ({"total": 3, "initial": 1, "unit": "epoch", "delay": 1.5} if shown else {})
 
