@@ -46,6 +46,7 @@ class Cell:
     code: str
     shown: bool
     exported: bool
+    folded: bool = False  # `#| code-fold: true`, Quarto's: its code is there for whoever opens it
     uses: list[Use] = field(default_factory=list)
 
     def defines(self) -> dict[str, str]:
@@ -75,7 +76,7 @@ class Chapter(Place):
     def minutes(self) -> int:
         """How long it takes to read, to the nearest five minutes."""
         words = len(NOT_PROSE.sub(" ", self.prose).split())
-        lines = sum(len(c.code.splitlines()) for c in self.cells if c.shown)
+        lines = sum(len(c.code.splitlines()) for c in self.cells if c.shown and not c.folded)
         return 5 * round((words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5)
 
     def first_use(self, target: str) -> Cell | None:
@@ -110,7 +111,8 @@ def read_chapter(place: Place) -> Chapter:
             hidden = directives.keys() & {"hide", "export", "exporti", "default_exp"} or "false" in (
                 directives.get("echo"), directives.get("include"))
             exported = bool(directives.keys() & {"export", "exports", "exporti"})
-            cells.append(Cell(c["id"], "\n".join(lines).strip("\n"), bool(lines) and not hidden, exported))
+            cells.append(Cell(c["id"], "\n".join(lines).strip("\n"), bool(lines) and not hidden, exported,
+                              directives.get("code-fold") == "true"))
     exports = any(c.exported for c in cells)
     return Chapter(place.path, place.part, place.number, module if exports else "", prose, cells)
 

@@ -29,7 +29,10 @@ from .softmax import Softmax, softmax, softmax_jacobian  # by name: softmax is a
 from .train import *
 
 if TYPE_CHECKING:
-    from nnlit.diagnosis import *
+    from nnlit.diagnosis import check_backward, check_gradients, check_loss
+    from nnlit.mistakes import MISTAKES
+    from nnlit.report import GradientError, Report, Result
+    from nnlit.steps import check_modes, check_pairs, check_training_step, check_update
 
 # %% ../nbs/index.ipynb #package-names
 __version__ = "0.1.0"
@@ -48,12 +51,18 @@ __all__ += optimizers.__all__
 __all__ += schedules.__all__
 __all__ += train.__all__
 __all__ += ["Softmax", "softmax", "softmax_jacobian"]
-__all__ += ["MISTAKES", "GradientError", "Report", "Result", "check_backward", "check_gradients"]
+_CHECKER = {
+    "diagnosis": ["MISTAKES", "GradientError", "Report", "Result", "check_backward",
+                  "check_gradients", "check_loss"],
+    "steps": ["check_modes", "check_pairs", "check_training_step", "check_update"],
+}
+__all__ += [name for names in _CHECKER.values() for name in names]
 
 
 def __getattr__(name: str) -> Any:
     """The checker comes when it is asked for: it is large, and a training does not need it."""
-    if name in ("diagnosis", *__all__[-6:]):
-        checker = import_module("nnlit.diagnosis")
-        return checker if name == "diagnosis" else getattr(checker, name)
+    for home, names in _CHECKER.items():
+        if name == home or name in names:
+            checker = import_module(f"nnlit.{home}")
+            return checker if name == home else getattr(checker, name)
     raise AttributeError(f"module 'nnlit' has no attribute {name!r}")

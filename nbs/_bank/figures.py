@@ -9,8 +9,8 @@ import numpy as np
 
 from nnlit.diagnosis import MISTAKES, Report
 
-from .planted import PLANTED, Planted
 from .right import RIGHT, check
+from .wrong import PLANTED, Planted
 
 
 def outcome(planted: Planted, seed: int) -> tuple[str, list[str]]:
@@ -30,10 +30,10 @@ def census(seeds: range) -> dict[str, Counter]:
     return counts
 
 
-def table(counts: dict[str, Counter]) -> list[tuple[str, str, int, int, str]]:
+def table(counts: dict[str, Counter], planted: list[Planted] = PLANTED) -> list[tuple[str, str, int, int, str]]:
     "Rows for the appendix: due name, planted mistake, times named so, times tried, what else it was called."
     rows = []
-    for p in PLANTED:
+    for p in planted:
         c = counts[p.title]
         others = ", ".join(f"{n} x {name}" for name, n in c.items() if name != p.due)
         rows.append((p.due, p.title, c[p.due], c.total(), others))

@@ -275,6 +275,11 @@ class MSE(Loss):
     def b(self) -> Any: return 2 * (self.x - self.t) / self.x.size
 
 
+class MSEOfRows(Loss):  # a mean over the samples of a sum over the columns
+    def f(self, x: Array, t: Any) -> Any: return ((x - t) ** 2).sum(axis=1).mean()
+    def b(self) -> Any: return 2 * (self.x - self.t) / len(self.x)
+
+
 class BCE(Loss):  # on logits
     def f(self, x: Array, t: Any) -> Any: return (np.logaddexp(0, x) - t * x).mean()
     def b(self) -> Any: return (1 / (1 + np.exp(-self.x)) - self.t) / self.x.size

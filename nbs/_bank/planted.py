@@ -1,67 +1,28 @@
-"""Planted mistakes: right layers, spoiled, each with the name that is due."""
+"""More examples of mistakes, beside those that stand with each entry of the table: variations of kind, place and shape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .layers import *
 from .right import *
-
-
-@dataclass
-class Planted:
-    "due: the name that belongs to it. row: the gradient that is spoiled. make: rng -> what to check."
-    title: str
-    due: str
-    row: str
-    make: Callable[[Rng], tuple]
-
-
-PLANTED: list[Planted] = []
-
-
-def spoil(thing: Any, **edits: Callable) -> Any:
-    "Change some gradients of a right layer: edit(layer, upstream, right gradient) -> wrong gradient (None: no key)."
-    right = thing.backward
-
-    def backward(grad: Array | None = None) -> Array:
-        dx = right(grad) if isinstance(thing, Layer) else right()
-        for name, edit in edits.items():
-            if name == "x":
-                dx = edit(thing, grad, dx)
-            elif (wrong := edit(thing, grad, thing.gradients[name])) is None:
-                del thing.gradients[name]
-            else:
-                thing.gradients[name] = wrong
-        return dx
-    thing.backward = backward
-    return thing
+from .wrong import *
+from .wrong import PLANTED, Planted
 
 
 def plant(due: str, title: str, make: Callable, inside: int | None = None, **edits: Callable) -> None:
-    "Enter a mistake: the layer from `make`, spoiled. inside: spoil that layer of a Sequential."
-    def made(rng: Rng) -> tuple:
-        thing, *rest = make(rng)
-        spoil(thing if inside is None else thing.layers[inside], **edits)
-        return (thing, *rest)
+    "Enter one more example of a mistake: the layer from `make`, spoiled. inside: spoil that layer of a Sequential."
     row = next(iter(edits))
-    PLANTED.append(Planted(title, due, row if inside is None or row == "x" else f"{inside}.{row}", made))
+    PLANTED.append(Planted(title, due, row if inside is None or row == "x" else f"{inside}.{row}",
+                           lambda rng: spoil(make(rng), inside, **edits)))
 
 
 def enter(due: str, title: str, row: str, make: Callable) -> None:
     PLANTED.append(Planted(title, due, row, make))
 
-
-every = {"linear": linear, "conv1d": conv}
-relu, leaky, sigmoid, tanh, soft = map(elementwise, (ReLU, LeakyReLU, Sigmoid, Tanh, Softmax))
-norm = featurewise(LayerNorm, "gamma", "beta")
-sce, one, ce, mse = (a_loss(SoftmaxCrossEntropy, labels), a_loss(SoftmaxCrossEntropyOneHot, one_hot),
-                     a_loss(CrossEntropy, one_hot, probabilities), a_loss(MSE, numbers))
-cs_affine = affine
 
 # sign
 plant("sign", "linear: -dW", linear, W=lambda m, g, d: -d)
@@ -86,7 +47,7 @@ plant("times N", "softmax cross-entropy, labels", sce, x=lambda m, g, d: d * len
 plant("times N", "linear: dW * N", linear, W=lambda m, g, d: d * len(m.x))
 plant("times N", "mse: 2 (x - t)", mse, x=lambda m, g, d: 2 * (m.x - m.t))
 plant("constant factor", "mse: the 2 forgotten", mse, x=lambda m, g, d: d / 2)
-plant("constant factor", "mse: divided by N, not by N K", mse, x=lambda m, g, d: d * m.x.shape[1])
+plant("mean over other axes", "mse: divided by N, not by N K", mse, x=lambda m, g, d: d * m.x.shape[1])
 plant("constant factor", "linear: 2 dW", linear, W=lambda m, g, d: 2 * d)
 plant("constant factor", "linear, two samples: dW halved", lambda r: linear(r, N=2), W=lambda m, g, d: d / 2)
 plant("constant factor", "square: x", elementwise(Square), x=lambda m, g, d: g * m.x)
@@ -181,7 +142,7 @@ plant("softmax as element-wise", "net: softmax last",
 def net_bad_loss(edit: Callable, kind: type = SoftmaxCrossEntropyOneHot, target: Callable = one_hot) -> Callable:
     def made(rng: Rng) -> Any:
         model, x, keywords = net_and_loss(net(ReLU), kind, target)(rng)
-        spoil(keywords["loss"], x=edit)
+        spoil((keywords["loss"],), x=edit)
         return model, x, keywords
     return made
 
@@ -191,128 +152,6 @@ enter("sign", "net: loss y - p", "2.b", net_bad_loss(lambda m, g, d: -d))
 plant("sign", "net: last dW", net(Tanh), inside=2, W=lambda m, g, d: -d)
 plant("mean instead of sum", "net and loss: divided twice", net_and_loss(net(ReLU), SoftmaxCrossEntropy, labels),
       inside=0, b=lambda m, g, d: d / len(m.x))
-
-
-# what no edit of a gradient can plant
-class SoftmaxOverSamples(Softmax):
-    def f(self, x: Array) -> Any: return softmax(x, axis=0)
-    def b(self, g: Array) -> Any: return self.y * (g - (g * self.y).sum(axis=0))
-
-
-class SoftmaxOverSamplesForward(Softmax):
-    def f(self, x: Array) -> Any: return softmax(x, axis=0)
-
-
-class Accumulates(Linear):
-    def backward(self, g: Array) -> Any:
-        for name, d in (("W", self.x.T @ g), ("b", g.sum(axis=0))):
-            self.gradients[name] = self.gradients.get(name, 0) + d
-        return g @ self.p("W").T
-
-
-class UpdatesFirst(Linear):
-    def backward(self, g: Array) -> Any:
-        self.gradients = {"W": self.x.T @ g, "b": g.sum(axis=0)}
-        self.parameters["W"] -= 0.1 * self.gradients["W"]
-        return g @ self.p("W").T
-
-
-class RebindsFirst(Linear):
-    def backward(self, g: Array) -> Any:
-        self.gradients = {"W": self.x.T @ g, "b": g.sum(axis=0)}
-        self.parameters["W"] = self.parameters["W"] - 0.1 * self.gradients["W"]
-        return g @ self.p("W").T
-
-
-class NormsItsWeights(Linear):
-    def f(self, x: Array) -> Any:
-        self.parameters["W"] /= np.linalg.norm(self.parameters["W"])
-        return super().f(x)
-
-
-class SpoilsUpstream(ReLU):
-    def b(self, g: Array) -> Any:
-        g[self.x <= 0] = 0
-        return g
-
-
-class SpoilsUpstreamSigmoid(Sigmoid):
-    def b(self, g: Array) -> Any:
-        g *= self.y * (1 - self.y)
-        return g
-
-
-class SpoilsInput(ReLU):
-    def f(self, x: Array) -> Any:
-        self.mask = x > 0
-        x[x < 0] = 0
-        return x
-    def b(self, g: Array) -> Any: return g * self.mask
-
-
-class SpoilsInputBackward(Sigmoid):
-    def b(self, g: Array) -> Any:
-        right = super().b(g)
-        self.x *= 2
-        return right
-
-
-class FirstInput(Linear):
-    def forward(self, x: Array) -> Any:
-        if not hasattr(self, "x"):
-            self.x = x
-        return self.f(x)
-
-
-class FirstInputTanh(Tanh):
-    def forward(self, x: Array) -> Any:
-        if not hasattr(self, "x"):
-            self.x = x
-        return self.f(x)
-    def b(self, g: Array) -> Any: return g * (1 - np.tanh(self.x) ** 2)
-
-
-class PreviousInput(Linear):
-    now = None
-    def forward(self, x: Array) -> Any:
-        self.x, self.now = (x if self.now is None or self.now.shape != x.shape else self.now), x
-        return self.f(x)
-
-
-class PreviousMask(ReLU):
-    now = None
-    def forward(self, x: Array) -> Any:
-        self.x, self.now = (x if self.now is None or self.now.shape != x.shape else self.now), x
-        return self.f(x)
-
-
-class Dropout(Layer):
-    def f(self, x: Array) -> Any:
-        self.mask = np.random.default_rng().random(x.shape) > 0.5
-        return x * self.mask * 2
-    def b(self, g: Array) -> Any: return g * self.mask * 2
-
-
-class Copied(Linear):
-    def __init__(self, **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self.mine = {k: v.copy() for k, v in parameters.items()}
-    def p(self, name: Any) -> Any: return self.mine[name]
-
-
-class NanForward(Layer):
-    def f(self, x: Array) -> Any:
-        with np.errstate(invalid="ignore"):
-            return np.sqrt(x)
-    def b(self, g: Array) -> Any: return g / (2 * self.y)
-
-
-def of(kind: type, make: Callable = linear) -> Callable:
-    "The same parameters and input, in another class."
-    def made(rng: Rng) -> tuple:
-        layer, x = make(rng)
-        return kind(**layer.parameters), x
-    return made
 
 
 for row in ("W", "b"):
@@ -333,13 +172,6 @@ enter("stale cache", "linear: the first input for ever", "W", of(FirstInput))
 enter("stale cache", "tanh: the first input for ever", "x", of(FirstInputTanh, tanh))
 enter("stale cache", "linear: one call late", "W", of(PreviousInput))
 enter("stale cache", "relu: one call late", "x", of(PreviousMask, relu))
-class LossOverSamples(SoftmaxCrossEntropyOneHot):
-    def f(self, x: Array, t: Any) -> Any:
-        self.p = softmax(x, axis=0)
-        return -(t * np.log(self.p)).sum() / len(x)
-    def b(self) -> Any: return (self.p * self.t.sum(axis=0) - self.t) / len(self.x)
-
-
 enter("softmax over the wrong axis", "softmax cross-entropy: axis 0", "x", a_loss(LossOverSamples, one_hot))
 enter("softmax over the wrong axis", "net and loss: axis 0", "x", net_and_loss(net(ReLU), LossOverSamples, one_hot))
 enter("not deterministic", "dropout", "x", of(Dropout, relu))
@@ -366,9 +198,12 @@ enter("wrong shape", "cs231n affine: dx stays flat", "x", spoil_affine(x=lambda 
 enter("wrong mask", "cs231n relu: dout > 0", "x",
       lambda r: (relu_forward, lambda dout, x: dout * (dout > 0), matrix(r, *sizes(r, 3))))
 
+plant("kernel not flipped", "conv1d: kernel not turned", conv, W=lambda m, g, d: d[:, :, ::-1])
+
+plant("clipped", "tanh: clipped", tanh, x=lambda m, g, d: np.clip(d, -0.3, 0.3))
+
 # strange ones: wrong, and like nothing we have a name for
 strange: dict[str, tuple[Callable, dict[str, Callable]]] = {
-    "linear: dW + 0.1 W": (linear, {"W": lambda m, g, d: d + 0.1 * m.p("W")}),
     "linear: dW of |x|": (linear, {"W": lambda m, g, d: np.abs(m.x).T @ g}),
     "linear: one entry of dW doubled": (
         linear, {"W": lambda m, g, d: d * (1 + (np.arange(d.size) == 3).reshape(d.shape))}),
@@ -378,15 +213,11 @@ strange: dict[str, tuple[Callable, dict[str, Callable]]] = {
     "sigmoid: s (1 + s)": (sigmoid, {"x": lambda m, g, d: g * m.y * (1 + m.y)}),
     "sigmoid: s^2 (1 - s)": (sigmoid, {"x": lambda m, g, d: g * m.y ** 2 * (1 - m.y)}),
     "tanh: 1 - t": (tanh, {"x": lambda m, g, d: g * (1 - m.y)}),
-    "tanh: clipped": (tanh, {"x": lambda m, g, d: np.clip(d, -0.3, 0.3)}),
+
     "relu: x instead of mask": (relu, {"x": lambda m, g, d: g * m.y}),
     "leaky relu: slope 0.2": (leaky, {"x": lambda m, g, d: g * np.where(m.x > 0, 1, 0.2)}),
     "softmax: s^2": (soft, {"x": lambda m, g, d: m.y ** 2 * (g - (g * m.y).sum(1, keepdims=True))}),
     "softmax: sum added": (soft, {"x": lambda m, g, d: m.y * (g + (g * m.y).sum(1, keepdims=True))}),
-    "layer norm: mean and deviation held constant": (norm, {"x": lambda m, g, d: g * m.p("gamma") / m.sd}),
-    "layer norm: deviation held constant": (
-        norm, {"x": lambda m, g, d: ((h := g * m.p("gamma")) - h.mean(1, keepdims=True)) / m.sd}),
-    "conv1d: kernel not turned": (conv, {"W": lambda m, g, d: d[:, :, ::-1]}),
     "conv1d: channels rolled": (conv, {"W": lambda m, g, d: np.roll(d, 1, axis=1)}),
     "softmax cross-entropy: p only": (one, {"x": lambda m, g, d: m.p / len(m.x)}),
     "cross-entropy: y / p^2": (ce, {"x": lambda m, g, d: -m.t / m.x ** 2 / len(m.x)}),

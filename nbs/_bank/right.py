@@ -184,13 +184,14 @@ RIGHT: dict[str, Callable[[Rng], tuple]] = {
     "nnlit cross-entropy": a_loss(nnlit.CrossEntropyLoss, labels, probabilities),
     "nnlit softmax cross-entropy": a_loss(nnlit.SoftmaxCrossEntropyLoss, one_hot),
     "nnlit mse": a_loss(nnlit.MSELoss, numbers),
+    "mean square over samples": a_loss(MSEOfRows, numbers),
     "affine, cs231n": affine(), "relu, cs231n": lambda rng: (relu_forward, relu_backward, matrix(rng, *sizes(rng, 3))),
 }
 
 
-def check(thing: tuple, rng: int = 0) -> Report:
+def check(thing: tuple, rng: int = 0, lines: bool = True) -> Report:
     "Hand whatever a maker made to the right one of the two calls."
     if callable(thing[0]) and callable(thing[1]):
-        return check_backward(*thing, rng=rng)
+        return check_backward(*thing, rng=rng, lines=lines)
     layer, x, *keywords = thing
-    return check_gradients(layer, x, rng=rng, **(keywords[0] if keywords else {}))
+    return check_gradients(layer, x, rng=rng, lines=lines, **(keywords[0] if keywords else {}))

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from nnlit import Linear, Module, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropyLoss, Tanh
-from nnlit import diagnosis as inner
 from nnlit.diagnosis import MISTAKES, GradientError, Report, check_backward, check_gradients
 
 import _bank as bank
@@ -56,7 +55,7 @@ def test_the_bank_is_large_and_covers_every_name() -> None:
     assert len({p.title for p in PLANTED}) == len(PLANTED)
     assert {p.due for p in PLANTED} == set(MISTAKES)
     assert sum(p.due == "unknown" for p in PLANTED) >= 10
-    assert set(inner._HYPOTHESES) <= set(MISTAKES) and all(text.endswith(".") for text in MISTAKES.values())
+    assert all(m.meaning.endswith(".") and m.advice[-1] in ".?" and m.planted for m in MISTAKES.values())
 
 
 def test_mistakes_are_named() -> None:
@@ -118,14 +117,17 @@ def test_names_are_escaped_in_html() -> None:
         def backward(self, grad: Array) -> Array:
             return grad
 
-    assert "<b>" not in check_gradients(Odd(), X)._repr_html_().replace("<p><b>", "")
+    assert "<b>x" not in (html := check_gradients(Odd(), X)._repr_html_()) and html.count("<b>") == 1 and "&lt;b&gt;" in html
 
 
 def test_large_layers_are_sampled_and_say_so() -> None:
-    report = check_gradients(linear(70, 50), rng.normal(size=(4, 70)), sample=30)
+    report = check_gradients(linear(70, 50), rng.normal(size=(4, 70)), sample=30, lines=False)
     assert [r.checked for r in report.results] == [30, 30, 30] and report.ok and "30 of 3500" in str(report)
+    every = check_gradients(linear(70, 50), rng.normal(size=(4, 70)), sample=30)
+    assert [r.checked for r in every.results] == [280, 3500, 50] and every.ok  # along lines
     wrong = Broken(linear(70, 50), W=lambda x, grad: -x.T @ grad)
-    assert check_gradients(wrong, rng.normal(size=(4, 70)), sample=30).results[1].mistake == "sign"
+    found = check_gradients(wrong, rng.normal(size=(4, 70)), sample=30).results[1]
+    assert found.mistake == "sign" and found.checked == 30
 
 
 def test_the_probe_is_not_the_readers_x() -> None:
@@ -140,7 +142,6 @@ AUDITED: list[tuple[str, Callable[[], Report]]] = [
     ("one sample", lambda: check_gradients(linear(), X[:1])),
     ("3 samples, and another axis", lambda: check_gradients(linear(), X[:3])),
     ("4 samples, and another axis", lambda: check_gradients(linear(), X[:4])),
-    ("square", lambda: check_gradients(linear(3, 3), X)),
     ("constant", lambda: check_gradients(Softmax(), X, grad_out=np.ones((5, 3)))),
     ("zero", lambda: check_gradients(Softmax(), X, grad_out=np.ones((5, 3)))),
     ("zero", lambda: check_gradients(ReLU(), -np.abs(X))),
@@ -295,8 +296,8 @@ def test_arguments_are_not_changed() -> None:
     assert [r.mistake for r in report.results] == ["changes its input", "changes its parameters"]
 
 
-def test_a_right_network_costs_little_more_than_the_plain_loop() -> None:
-    """Time is measured in benchmarks/gradcheck.py; forwards can be counted: two an entry, and a few dozen."""
+def test_a_right_network_costs_a_few_forwards_for_each_array() -> None:
+    """Time is measured in benchmarks/gradcheck.py; forwards can be counted: eight an array, and two dozen."""
     calls = 0
 
     class Counted(Sequential):
@@ -305,13 +306,13 @@ def test_a_right_network_costs_little_more_than_the_plain_loop() -> None:
             calls += 1
             return super().forward(x)
 
-    net = Counted(linear(20, 30), ReLU(), linear(30, 10))
-    x, target = rng.normal(size=(8, 20)), rng.integers(0, 10, size=8)
-    for p in net.parameters.values():
-        p[...] += 0.1 * rng.normal(size=p.shape)
-    assert check_gradients(net, x, loss=SoftmaxCrossEntropyLoss(), target=target).ok
-    entries = x.size + sum(p.size for p in net.parameters.values())
-    assert 2 * entries <= calls <= 2.1 * entries
+    for width in (30, 300):
+        draws = np.random.default_rng(width)
+        net = Counted(linear(20, width), Tanh(), linear(width, 10))
+        x, target = draws.normal(size=(8, 20)), draws.integers(0, 10, size=8)
+        calls = 0
+        assert check_gradients(net, x, loss=SoftmaxCrossEntropyLoss(), target=target).ok
+        assert 8 * 5 <= calls <= 8 * 5 + 40  # whatever the number of parameters
 
 
 class Plain:
@@ -334,5 +335,5 @@ def test_attributes_of_any_kind_do_not_disturb() -> None:
     x = np.random.default_rng(4).normal(size=(5, 3))
     found = check_gradients(Plain("dW"), x)
     assert [(r.name, r.mistake) for r in found.results] == [("x", None), ("W", "mean instead of sum")]
-    unseen = check_gradients(Plain("gW"), x)
+    unseen = check_gradients(Plain("slope_of_W"), x)
     assert not unseen.ok and not unseen.bad and any("W was not checked" in w for w in unseen.warnings)

@@ -71,7 +71,8 @@ WRONG: list[Callable[[], Any]] = [
 # between modules of the package only: what they are given has been looked at already
 INSIDE = {"rows_of", "outside", "past_the_door", "arrays_of", "write_arrays", "read_arrays", "fitting", "clipped",
           "central_slope", "check_parts", "check_step"}
-FUNCTIONS = {"f", "forward", "backward", "schedule", "after_epoch", "how", "initializer"}  # what these raise is their own affair
+FUNCTIONS = {"f", "forward", "backward", "schedule", "after_epoch", "how", "initializer", "update", "step", "shuffle", "training",
+             "inference"}  # what these raise is their own affair
 ALIASES = {"x", "target", "prediction", "loss", "module", "parameters", "parameter", "layer", "layers",
            "optimizer", "initializer"}
 METHODS = ["__call__", "forward", "backward", "set_gradients", "train", "eval", "step"]
@@ -92,8 +93,22 @@ def known() -> dict[str, Any]:
         "rng": np.random.default_rng(0), "dtype": np.float64, "initializer": "he", "how": "xavier", "progress": False,
         "compiled": False, "training": True, "path": written(model), "f": lambda x: (x * x).sum(), "i": (0, 0), "a": x,
         "b": x + 1e-9, "kind": "parameters", "forward": lambda x: x * x, "backward": lambda grad, cache: (2 * cache * grad,),
-        "args": (x,),
+        "args": (x,), "lines": True, "rule": "sgd", "start": None, "inference": lambda x: x, "draws": 10,
+        "shuffle": lambda x, y: (x[::-1], y[::-1]), "update": lambda w, g: w - 0.1 * g, "step": sgd_step,
     }
+
+
+BY_DEFAULT = dict.fromkeys(["momentum", "weight_decay", "beta1", "beta2", "eps", "start"])
+
+
+def sgd_step(model: nnlit.Sequential, x: Any, target: Any) -> float:
+    """What somebody writes for a step."""
+    loss = nnlit.SoftmaxCrossEntropyLoss()
+    value = loss(model(x), target)
+    model.backward(loss.backward())
+    for name, p in model.parameters.items():
+        p -= 0.1 * model.gradients[name]
+    return value
 
 
 # where a name means another thing than elsewhere
@@ -101,7 +116,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "Sequential": {"layers": (nnlit.Linear(D, K, rng=0), nnlit.Tanh())}, "fit": {"after_epoch": None, "weights": None},
     "softmax_jacobian": {"probs": np.full(K, 1 / K)}, "synthetic_loss": {"grad_out": np.ones((N, D))},
     "check_backward": {"grad_out": np.ones((N, D)), "forward": lambda x: (x * x, x)}, "walk": {"path": "0"},
-    "check_gradients": {"loss": None, "target": None}, "MSELoss.__call__": {"target": np.ones((N, K)), "weights": np.ones(N)},
+    "check_gradients": {"loss": None, "target": None}, "check_loss": {"f": lambda x: (np.sum(x * x), 2 * x)},
+    "check_update": {"update": lambda w, g: w - 0.1 * g, **BY_DEFAULT}, "check_modes": {"training": lambda x: x},
+    "check_training_step": {"step": sgd_step, **BY_DEFAULT},
+    "MSELoss.__call__": {"target": np.ones((N, K)), "weights": np.ones(N)},
     "MSELoss.forward": {"target": np.ones((N, K))}, "CrossEntropyLoss.__call__": {"prediction": np.full((N, K), 1 / K)},
     "CrossEntropyLoss.forward": {"prediction": np.full((N, K), 1 / K)}, "train_step": {"weights": np.ones(N)},
     "SoftmaxCrossEntropyLoss.__call__": {"weights": np.ones(N)},

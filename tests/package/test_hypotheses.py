@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from nnlit import Linear, Module
-from nnlit import diagnosis as inner
+from nnlit.case import Case, Claim, Probe
 from nnlit.diagnosis import check_backward, check_gradients
+from nnlit.objects import OfLayer
 
 Array = np.ndarray[Any, Any]
 X = np.random.default_rng(0).normal(size=(5, 3))
@@ -175,11 +176,12 @@ def test_attributes_are_restored_after_the_trial_too(in_place: bool) -> None:
 def test_evidence_is_taken_at_twenty_entries_or_as_many_as_asked_for() -> None:
     layer = Linear(30, 4, rng=1)
     x = np.random.default_rng(5).normal(size=(6, 30))
-    subject = inner._OfLayer(layer, x)
+    subject = OfLayer(layer, {"x": x})
     y = subject.forward()
     for sample, entries in [(5, 20), (50, 50), (None, 120), (120, 120), (1000, 120)]:
-        probe = inner._probe(subject, y, np.ones(y.shape), np.random.default_rng(0), None, sample)
-        case = inner._case("W", probe, x.T @ np.ones(y.shape))
+        probe = Probe(subject, y, np.ones(y.shape), np.random.default_rng(0), sample)
+        claims = Claim({"W": x.T @ np.ones(y.shape)})
+        case = Case("W", probe, claims.gradients["W"], None, claims)
         assert len(case.entries) == entries and case.slopes.shape == (entries, 24)
         assert np.isnan(case.true).sum() == 120 - entries
 

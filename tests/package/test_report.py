@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnlit import Linear
-from nnlit import diagnosis as inner
+from nnlit import Linear, measure
+from nnlit.case import Probe
 from nnlit.diagnosis import Report, Result
+from nnlit.objects import OfLayer
 
 RIGHT = Result("x", (5, 3), 2e-9, checked=15)
 ROUGH = Result("W", (3, 4), 2.5e-5, "noise", hint="too near zero", checked=12)
@@ -33,17 +34,17 @@ def test_a_report_is_a_table_with_notes() -> None:
     other = Result("c", (), float("nan"), "wrong", "sign", "look for a minus", 1)
     report = Report([RIGHT, ROUGH, BAD_ONE, other], ["careful"])
     assert str(report) == """\
-WRONG: b, c
+WRONG: c, b
 gradient of  shape   checked   rel. error  verdict  mistake
-x            (5, 3)  15 of 15  < 1e-7      right
-W            (3, 4)  12 of 12  2.5e-05     noise
-b            (4,)    4 of 4    1.0e+00     wrong    sign
 c            ()      1 of 1    nan         wrong    sign
+b            (4,)    4 of 4    1.0e+00     wrong    sign
+W            (3, 4)  12 of 12  2.5e-05     noise
+x            (5, 3)  15 of 15  < 1e-7      right
+  c, b: look for a minus
   W: too near zero
-  b, c: look for a minus
   warning: careful"""
     html = report._repr_html_()
-    assert html.count("<th>") == 6 and html.count("<tr>") == 5 and html.count("<td>") == 24
+    assert html.count("<th>") == 6 and html.count("<tr") == 5 and html.count("<td>") == 24
     assert html.index("<thead>") < html.index("</thead><tbody>") < html.index("</tbody></table><ul>")
     assert html.count("<li>") == 3 and "<td>&lt; 1e-7</td>" in html
     assert "<ul>" not in Report([RIGHT])._repr_html_()
@@ -54,13 +55,13 @@ c            ()      1 of 1    nan         wrong    sign
 
 def slow_probe(
     monkeypatch: pytest.MonkeyPatch, *, watched: bool = True, once: float = 1.0, sample: int | None = None
-) -> inner._Probe:
+) -> Probe:
     """A probe whose single loss seems to take so long, and somebody who watches."""
     calls = iter(range(100))
-    monkeypatch.setattr(inner.time, "perf_counter", lambda: once * next(calls))
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: once * next(calls))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: watched, raising=False)
-    subject = inner._OfLayer(Linear(3, 4, rng=1), np.random.default_rng(0).normal(size=(5, 3)))
-    return inner._probe(subject, subject.forward(), np.ones((5, 4)), np.random.default_rng(1), None, sample)
+    subject = OfLayer(Linear(3, 4, rng=1), {"x": np.random.default_rng(0).normal(size=(5, 3))})
+    return Probe(subject, subject.forward(), np.ones((5, 4)), np.random.default_rng(1), sample)
 
 
 def test_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,13 +72,13 @@ def test_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         return results
 
     monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=bar))
-    results = [Result("x", (5, 3))]
-    assert inner._with_progress(results, slow_probe(monkeypatch)) is results
+    results = ["x"]
+    assert measure.with_progress(results, slow_probe(monkeypatch)) is results
     assert bars == [{"desc": "checking gradients", "leave": False}]
-    inner._with_progress(results, slow_probe(monkeypatch, watched=False))
+    measure.with_progress(results, slow_probe(monkeypatch, watched=False))
     assert len(bars) == 1
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert inner._with_progress(results, slow_probe(monkeypatch)) is results
+    assert measure.with_progress(results, slow_probe(monkeypatch)) is results
 
 
 @pytest.mark.parametrize(("once", "sample", "shown"), [
@@ -88,5 +89,5 @@ def test_a_bar_is_shown_from_three_seconds_on(
     bars: list[int] = []
     tqdm = types.SimpleNamespace(tqdm=lambda results, **options: bars.append(1) or results)
     monkeypatch.setitem(sys.modules, "tqdm", tqdm)
-    inner._with_progress([Result("x", (5, 3))], slow_probe(monkeypatch, once=once, sample=sample))
+    measure.with_progress(["x"], slow_probe(monkeypatch, once=once, sample=sample))
     assert bool(bars) is shown
