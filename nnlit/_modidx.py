@@ -314,6 +314,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                             'nnlit.laws.softmax_twice': ('laws.html#softmax_twice', 'nnlit/laws.py'),
                             'nnlit.laws.sums_to_one': ('laws.html#sums_to_one', 'nnlit/laws.py'),
                             'nnlit.laws.sure': ('laws.html#sure', 'nnlit/laws.py'),
+                            'nnlit.laws.takes_labels_for_numbers': ('laws.html#takes_labels_for_numbers', 'nnlit/laws.py'),
                             'nnlit.laws.target_broadcast': ('laws.html#target_broadcast', 'nnlit/laws.py'),
                             'nnlit.laws.turn': ('laws.html#turn', 'nnlit/laws.py'),
                             'nnlit.laws.without_last_sample': ('laws.html#without_last_sample', 'nnlit/laws.py')},

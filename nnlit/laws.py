@@ -18,7 +18,7 @@ from .mistakes import Made, mistake
 # %% auto #0
 __all__ = ['measured', 'sure', 'softmax_over_the_wrong_axis', 'over_everything', 'over_samples', 'without_last_sample',
            'loss_over_samples', 'one_hot', 'cached_over_samples', 'sums_to_one', 'softmax_twice', 'target_broadcast',
-           'loss_with_target', 'cost_at_fault', 'one_factor', 'is_curl_free', 'turn']
+           'takes_labels_for_numbers', 'loss_with_target', 'cost_at_fault', 'one_factor', 'is_curl_free', 'turn']
 
 # %% ../nbs/07g_laws.ipynb #over-samples
 def measured(case: Case) -> bool:
@@ -140,20 +140,33 @@ def softmax_twice(case: Case) -> Made:
 
 # %% ../nbs/07g_laws.ipynb #broadcast-target
 @mistake(
-    "target broadcast", "Output (N, 1) and target (N,) were broadcast to (N, N) in the loss.", 12,
+    "target broadcast", "Output and target have different shapes, and the loss broadcasts one to "
+    "the other: (N, 1) and (N,) to (N, N), or labels taken for a row of numbers.", 12,
     "Give both the same shape: target[:, None], or assert it.",
     when=lambda case: case.is_first and case.subject.target is not None and case.y.ndim == 0,
     planted={("mse of (N, 1) and (N,)", "x"): lambda bank, rng: bank.broadcast_target(rng)})
 def target_broadcast(case: Case) -> Made:
     output, target = case.subject.output(), case.subject.target
     assert target is not None
-    if output.shape == target.shape or output.size != target.size or output.size == 1:
+    if output.shape == target.shape or output.size == 1:
         return
-    same = loss_with_target(case, target.reshape(output.shape))
-    if same is not None and not np.isclose(same, float(case.y), 1e-9, 0):
+    one_by_one = output.size == target.size  # (N, 1) and (N,): what if they had one shape?
+    row = target.ndim == 1 and output.ndim == 2 and output.shape[1] == target.size
+    same = loss_with_target(case, target.reshape(output.shape)) if one_by_one else None
+    if (same is not None and not np.isclose(same, float(case.y), 1e-9, 0)) or (
+            row and takes_labels_for_numbers(case, target, output.shape)):
         yield "shapes", SEEN, (
             f"output {output.shape} and target {target.shape} are broadcast to "
             f"{np.broadcast_shapes(output.shape, target.shape)}: give both the same shape")
+
+
+def takes_labels_for_numbers(case: Case, labels: Array, shape: tuple[int, ...]) -> bool:
+    """Does the loss compute with labels as with a row of numbers, fractions too?"""
+    moved = labels + 0.25  # an index would raise, or be cut to what it was
+    row, table = (loss_with_target(case, a) for a in (moved, np.broadcast_to(moved, shape).copy()))
+    if row is None or table is None or row == float(case.y):
+        return False
+    return bool(np.isclose(row, table, 1e-12, 0))
 
 
 def loss_with_target(case: Case, target: Array) -> float | None:

@@ -4,7 +4,7 @@ import sys
 
 from nnlit.diagnosis import MISTAKES
 
-from . import planted  # more examples, which enter themselves
+from . import planted, shapes  # more examples, which enter themselves
 from .figures import census, false_alarms, outcome, summary, table
 from .layers import *
 from .right import *
