@@ -64,7 +64,9 @@ def imports(code: str) -> set[str]:
     """The names of modules that a piece of Python imports, as far as they are of this book: linear, _figures, * for all."""
     found: set[str] = set()
     for line in re.findall(r"^\s*(?:from|import)\s+(.+)", code, re.M):
-        if m := re.match(r"(?:nnlit)?\.(\w+)|(_\w+)", line):
+        if m := re.match(r"\. import ([\w, ]+)", line):  # from . import conduct, laws
+            found |= {name.split()[0] for name in m[1].split(",") if name.split()}
+        elif m := re.match(r"(?:nnlit)?\.(\w+)|(_\w+)", line):
             found.add(m[1] or m[2])
         elif re.match(r"nnlit\b", line):
             found.add("*")
@@ -75,7 +77,7 @@ def dependencies(nb: NotebookNode) -> list[Path]:
     """What the outputs of a chapter can depend on, beside its own source: what it imports, and what that imports in turn."""
     modules = {f.stem: f for f in [*ROOT.glob("nnlit/*.py"), *NBS.glob("_*.py")]}
     modules |= {"_bank": NBS / "_bank" / "__init__.py"}
-    wanted, found = imports(sources(nb)), set[str]()
+    wanted, found = imports("\n".join(c.source for c in nb.cells if c.cell_type == "code")), set[str]()
     while wanted:
         name = wanted.pop()
         if name == "*":
