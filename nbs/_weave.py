@@ -46,7 +46,7 @@ class Cell:
     code: str
     shown: bool
     exported: bool
-    folded: bool = False  # `#| code-fold: true`, Quarto's: its code is there for whoever opens it
+    folded: bool = False  # named after `#| fold:` beside `#| default_exp`: its code is there for whoever opens it
     uses: list[Use] = field(default_factory=list)
 
     def defines(self) -> dict[str, str]:
@@ -99,7 +99,7 @@ def read_chapter(place: Place) -> Chapter:
     """One notebook; what its cells use is found later, when all definitions are known."""
     all_cells = json.loads(place.path.read_text(encoding="utf-8"))["cells"]
     prose = "\n\n".join("".join(c["source"]) for c in all_cells if c["cell_type"] == "markdown")
-    module, cells = "", []
+    module, cells, folded = "", [], set[str]()
     for c in all_cells:
         if c["cell_type"] == "code":
             lines = "".join(c["source"]).splitlines()
@@ -111,8 +111,8 @@ def read_chapter(place: Place) -> Chapter:
             hidden = directives.keys() & {"hide", "export", "exporti", "default_exp"} or "false" in (
                 directives.get("echo"), directives.get("include"))
             exported = bool(directives.keys() & {"export", "exports", "exporti"})
-            cells.append(Cell(c["id"], "\n".join(lines).strip("\n"), bool(lines) and not hidden, exported,
-                              directives.get("code-fold") == "true"))
+            folded |= set(directives.get("fold", "").split())
+            cells.append(Cell(c["id"], "\n".join(lines).strip("\n"), bool(lines) and not hidden, exported, c["id"] in folded))
     exports = any(c.exported for c in cells)
     return Chapter(place.path, place.part, place.number, module if exports else "", prose, cells)
 

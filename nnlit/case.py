@@ -56,8 +56,6 @@ class Probe:
         return 4 * self.unit * float(np.abs(self.y * self.grad).sum())
 
 # %% ../nbs/07b_evidence.ipynb #probe-at
-#| code-fold: true
-#| code-summary: The code of probe_at
 def probe_at(
     subject: Subject, y: Array, grad: Array, rng: np.random.Generator, eps: float | None,
     sample: int | None,
@@ -122,8 +120,6 @@ def as_claimed(name: str, gradient: Any) -> Array | None:
         raise TypeError(f"the gradient of {name} must be an array, not {came}") from error
 
 # %% ../nbs/07b_evidence.ipynb #entries
-#| code-fold: true
-#| code-summary: The code of choose_entries, output_slopes
 def choose_entries(array: Array, count: int, rng: np.random.Generator) -> list[Index]:
     """All entries, or a random sample of them."""
     if array.size <= count:
@@ -339,8 +335,6 @@ class Case:
         return None
 
 # %% ../nbs/07b_evidence.ipynb #second-case
-#| code-fold: true
-#| code-summary: The code of more_samples, upstream
 def more_samples(subject: Subject, more: int, rng: np.random.Generator) -> Subject:
     """Each sample 0.7 of one and 0.3 of another, so that probabilities remain such.
 

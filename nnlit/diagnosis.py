@@ -121,8 +121,6 @@ def names_of(subject: Subject, claims: Claim) -> list[str]:
     return [n for n in dict.fromkeys([*subject.arrays(), *spoiled]) if n not in silent]
 
 # %% ../nbs/08_diagnosis.ipynb #first-passes
-#| code-fold: true
-#| code-summary: The code of first_passes, same_again, notes_on
 def first_passes(subject: Subject) -> tuple[Array, bool]:
     """The output, and whether a second forward gives the same; with replay, if it takes that.
 
@@ -158,8 +156,6 @@ def notes_on(subject: Subject) -> list[str]:
     return [*notes, "two forward passes differ; each was run from the same state and random numbers"]
 
 # %% ../nbs/08_diagnosis.ipynb #parts
-#| code-fold: true
-#| code-summary: The code of blame_the_part, pass_on
 def blame_the_part(
     report: Report, model: Any, x: Array, loss: Any, target: Any, **keywords: Any
 ) -> None:
@@ -199,8 +195,6 @@ def pass_on(report: Report, names: tuple[str, ...], found: Any) -> None:
         row.part, row.spoiled = title, above
 
 # %% ../nbs/08_diagnosis.ipynb #parts-inputs
-#| code-fold: true
-#| code-summary: The code of layer_inputs, blame_the_loss
 def layer_inputs(layers: list[Any], model: Any, x: Array) -> list[Array] | None:
     """What each layer gets, and the output; None if the model is no row of layers."""
     if not all(is_layer(layer) for layer in layers):
@@ -332,8 +326,6 @@ def check_loss(
     return check(lambda: OfLoss(f, given), [f], [], None, rng, eps, sample, lines)
 
 # %% ../nbs/08_diagnosis.ipynb #check
-#| code-fold: true
-#| code-summary: The code of check, argument_names
 def check(
     make: Any, roots: list[Any], notes: list[str], grad_out: Array | None, rng: Any, eps: float | None,
     sample: int | None, lines: bool,

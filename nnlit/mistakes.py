@@ -57,8 +57,6 @@ def in_order() -> list[Mistake]:
     return sorted(MISTAKES.values(), key=lambda mistake: mistake.rank)
 
 # %% ../nbs/07c_any_layer.ipynb #mistake-decorator
-#| code-fold: true
-#| code-summary: The code of is_wrong, mistake
 def is_wrong(case: Case) -> bool:
     """The claim was measured, and disagrees."""
     return case.verdict == "wrong" and case.got is not None
@@ -112,8 +110,6 @@ def sign(case: Case) -> Made:
     yield "minus", -case.true, f"{case.d} is minus the right gradient: look for a minus{turned}"
 
 # %% ../nbs/07c_any_layer.ipynb #clipped
-#| code-fold: true
-#| code-summary: The code of clipped
 @mistake(
     "clipped", "The right gradient, cut off at a largest absolute value.", 90,
     "Clip after the check, or in the training step: the slope is not that of forward.",
@@ -162,8 +158,6 @@ def times_n(case: Case) -> Made:
             f"{case.d} is {what} = {n} times too large: if the loss is a mean, divide once")
 
 # %% ../nbs/07c_any_layer.ipynb #other-axes
-#| code-fold: true
-#| code-summary: The code of mean_over_other_axes, narrower
 @mistake(
     "mean over other axes", "The loss is a mean over other axes than its gradient: the "
     "factor is the length of an axis.", 88, "Divide by the number over which forward averages.",
@@ -319,8 +313,6 @@ def transposed(case: Case) -> Made:
                 f"{name} enters {case.d} transposed, or lacks its .T; {square}")
 
 # %% ../nbs/07c_any_layer.ipynb #rows-permuted
-#| code-fold: true
-#| code-summary: The code of rows_permuted
 @mistake(
     "rows permuted", "The right rows in another order.", 82,
     "Put the gradient's rows back into the order of the input's.",
@@ -359,8 +351,6 @@ def another_arguments(case: Case) -> Made:
                 f"{case.d} is the gradient of {name}: the two are swapped")
 
 # %% ../nbs/07c_any_layer.ipynb #decay
-#| code-fold: true
-#| code-summary: The code of weight_decay, weight_decay_turned, decay
 @mistake(
     "weight decay", "The right gradient plus a multiple of the parameter: its decay.", 78,
     "Decay belongs to the loss or to the optimizer, once; check with the decay switched off.",

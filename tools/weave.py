@@ -27,6 +27,15 @@ class WeaveError(Exception):
     """A page that does not fit its notebook."""
 
 
+def fold(page: BeautifulSoup, block: Tag, cell: Cell) -> None:
+    """Put a cell's code behind a line that opens it."""
+    details, summary = page.new_tag("details", attrs={"class": "code-fold"}), page.new_tag("summary")
+    names = [name for name in cell.defines() if "." not in name]
+    summary.string = "The code of " + ", ".join(names) if names else "The code"
+    block.wrap(details)
+    details.insert(0, summary)
+
+
 def lay_over(code: Tag, links: dict[int, tuple[str, str]]) -> None:
     """Lay links over some of the names in a piece of code: {position in its text: (name, address)}."""
     position = 0
@@ -55,7 +64,7 @@ class Weaver:
 
     def known(self, chapter: Chapter) -> str:
         """All that the page of a chapter gets from its notebook and from other chapters."""
-        cells = [(c.id, c.code, self.links(chapter, c), self.margin(chapter, c)) for c in chapter.cells if c.shown]
+        cells = [(c.id, c.code, c.folded, self.links(chapter, c), self.margin(chapter, c)) for c in chapter.cells if c.shown]
         return repr((cells, self.facts(chapter, ""), self.pages))
 
     def weave(self, chapter: Chapter, page: BeautifulSoup) -> None:
@@ -76,6 +85,8 @@ class Weaver:
             lay_over(code, {lead + at: link for at, link in self.links(chapter, cell).items()})
             block.insert_before(*self.anchor(taken, cell))
             block.insert_after(*self.margin(chapter, cell))
+            if cell.folded:
+                fold(page, block, cell)
             found.add(cell.id)
         missing = [c.id for c in shown if c.id not in found]
         if missing:
