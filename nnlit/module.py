@@ -158,6 +158,8 @@ def _look(self: Module, name: str, arrays: tuple[Any, ...]) -> None:
         raise RuntimeError(f"{type(self).__name__}.{name} was called before forward")
     else:
         shape, dtype = self.output
+        if not arrays:
+            raise TypeError(f"{type(self).__name__}.{name} needs grad, of shape {shape}")
         check_array("grad", arrays[0], shape, dtype)
 
 

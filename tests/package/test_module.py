@@ -214,3 +214,17 @@ def test_whole_numbers_must_have_rows_too() -> None:
 def test_unbroadcast_wants_an_array(bad: Any) -> None:
     with pytest.raises(TypeError, match="grad must be of type ndarray, not"):
         unbroadcast(bad, (2,))
+
+
+def test_a_backward_without_grad_is_told_so() -> None:
+    class Alone(Module):
+        def forward(self, x: Any) -> Any:
+            return x
+
+        def backward(self) -> Any:  # type: ignore[override]
+            return 1.0
+
+    layer = Alone()
+    layer(np.ones((2, 3)))
+    with pytest.raises(TypeError, match=r"^Alone.backward needs grad, of shape \(2, 3\)"):
+        layer.backward()
