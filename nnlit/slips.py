@@ -15,11 +15,12 @@ from nnlit.rules import (
     in_rules, in_turn, is_wrong,
 )
 
-VELOCITY, ADAM = ("momentum", "nesterov"), ("adam", "adamw")
-
 # %% auto #0
 __all__ = ['VELOCITY', 'ADAM', 'right_but_writes', 'still', 'others_move', 'zeroed', 'of_others', 'stale', 'several', 'forgetful',
            'backwards', 'upside_down', 'divided', 'factor', 'times', 'right_until', 'differs', 'not_finite']
+
+# %% ../nbs/10c_slips.ipynb #families
+VELOCITY, ADAM = ("momentum", "nesterov"), ("adam", "adamw")
 
 # %% ../nbs/10c_slips.ipynb #writes
 def right_but_writes(case: Case) -> bool:
