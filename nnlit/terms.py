@@ -16,12 +16,11 @@ from nnlit.rules import (
     Case, Formula, Kept, Made, Options, averages, changes, corrected, coupled, decoupled,
     enter, formulas, in_rules, is_wrong, momentum, nesterov,
 )
-
-VELOCITY, ADAM = ("momentum", "nesterov"), ("adam", "adamw")
+from .slips import ADAM, VELOCITY
 
 # %% auto #0
-__all__ = ['VELOCITY', 'ADAM', 'Count', 'decays', 'at_once', 'afterwards', 'decay_times', 'averaged', 'dampened', 'rate_inside',
-           'nesterov_inside', 'too_new', 'adam_at', 'of_square', 'with_root', 'swapped', 'other_eps']
+__all__ = ['Count', 'decays', 'at_once', 'afterwards', 'decay_times', 'averaged', 'dampened', 'rate_inside', 'nesterov_inside',
+           'too_new', 'adam_at', 'of_square', 'with_root', 'swapped', 'other_eps']
 
 # %% ../nbs/10d_terms.ipynb #decay-cell
 def decays(case: Case) -> bool:
