@@ -149,7 +149,7 @@ def output_slopes(probe: Probe, array: Array, entries: list[Index]) -> Array:
     return rows
 
 # %% ../nbs/07b_evidence.ipynb #case
-Variant = Any  # a string, a number, or a tuple of them
+Variant = str | int | tuple[Any, ...]
 SEEN = object()  # in place of a wrong gradient: the evidence is not in the numbers
 
 
