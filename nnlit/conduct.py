@@ -46,7 +46,7 @@ def nan_or_inf(case: Case) -> Made:
         yield "gradient", SEEN, f"{bad} of {case.got.size} entries are nan or inf"
 
 # %% ../nbs/07f_conduct.ipynb #changes
-def changes(case: Case, what: str) -> Made:
+def changes(case: Case) -> Made:
     """Who writes into this array?"""
     for when, changed in (("forward", case.claims.by_forward),
                           ("backward", case.claims.by_backward)):
@@ -62,7 +62,7 @@ def changes(case: Case, what: str) -> Made:
         bank.UpdatesFirst)(rng)})
 def changes_parameters(case: Case) -> Made:
     if case.name in case.subject.learnt:
-        yield from changes(case, "parameters")
+        yield from changes(case)
     if is_wrong(case):
         for changed, value in case.claims.by_backward.items():
             if changed in case.subject.arrays() and changed != case.name:
@@ -77,7 +77,7 @@ def changes_parameters(case: Case) -> Made:
         bank.SpoilsInput, bank.relu)(rng)})
 def changes_input(case: Case) -> Made:
     if case.name not in case.subject.learnt and case.name != "grad_out":
-        yield from changes(case, "input")
+        yield from changes(case)
 
 
 @mistake(
@@ -87,7 +87,7 @@ def changes_input(case: Case) -> Made:
     planted={("relu: grad[x <= 0] = 0", "grad_out"): lambda bank, rng: bank.of(
         bank.SpoilsUpstream, bank.relu)(rng)})
 def changes_upstream(case: Case) -> Made:
-    yield from changes(case, "upstream")
+    yield from changes(case)
 
 # %% ../nbs/07f_conduct.ipynb #structure
 def may_be_first(case: Case) -> str:

@@ -278,9 +278,8 @@ def not_summed(case: Case) -> Made:
         rng, lambda x, g: g * x)})
 def broadcast_not_summed(case: Case) -> Made:
     each = contributions(case)  # summed to the value's shape it must be the right gradient
-    axes = tuple(k for k, n in enumerate(case.y.shape)
-                 if (1,) * (case.y.ndim - case.value.ndim) + case.value.shape
-                 and ((1,) * (case.y.ndim - case.value.ndim) + case.value.shape)[k] != n)
+    shape = (1,) * (case.y.ndim - case.value.ndim) + case.value.shape  # as NumPy aligns it
+    axes = tuple(k for k, (m, n) in enumerate(zip(shape, case.y.shape)) if m != n)
     if axes and case.value.ndim <= case.y.ndim and equals_true(case, each.sum(axis=axes)):
         yield "each", each, (f"{case.d} has shape {case.claimed.shape}, but {case.name} "
                              f"{case.value.shape} was broadcast: sum over axes {axes}")

@@ -103,7 +103,7 @@ def to_mend(results: list[Result]) -> list[Result]:
 
     def order(r: Result) -> tuple[bool, int, int]:
         own = -places[id(r)] if r.verdict == "wrong" else places[id(r)]
-        return r.spoiled or False, _FIRST.index(r.verdict), own
+        return r.spoiled, _FIRST.index(r.verdict), own
 
     wrong = sorted((r for r in results if r.verdict == "wrong"), key=order)
     return wrong + sorted((r for r in results if r.verdict != "wrong"), key=order)
