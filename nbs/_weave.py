@@ -49,6 +49,12 @@ class Cell:
     folded: bool = False  # named after `#| fold:` beside `#| default_exp`: its code is there for whoever opens it
     uses: list[Use] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """What stands for its code where that is folded."""
+        names = [name for name in self.defines() if "." not in name]
+        return "The code of " + ", ".join(names) if names else "The code"
+
     def defines(self) -> dict[str, str]:
         """The public names this cell gives to its module and the methods of its classes, each with its kind."""
         found = {}

@@ -1,5 +1,6 @@
 """The book as PDF: pandoc writes its trees as Typst, with calls of the functions in print/book.typ, and typst sets it."""
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import matplotlib
 import typst
 from notebooks import ROOT, BookError
-from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree
+from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, string, tidy, tree
 
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
@@ -70,11 +71,19 @@ def call(function: str, *contents: list[Node], anchor: str = "") -> list[Node]:
 def typst_div(node: Node) -> list[Node] | None:
     """A chapter's lead, an answer, a box of one of the four kinds or what a cell shows; pandoc itself writes the others."""
     (anchor, classes, _), blocks = node["c"]
+    if "folded" in classes:
+        return [raw("typst", f"#folded({quoted(inlines(blocks[:1])[0]['c'])}, {label(blocks[1]['c'][0][0])[1:]})", block=True)]
     if "answer" in classes:
         title = [{"t": "Plain", "c": inlines(blocks[:1])}]
         return call("answer", rewrite(title, for_typst), rewrite(led_up(blocks[1:]), for_typst), anchor=anchor)
     kind = next((c for c in classes if c in KINDS), "")
     return call(kind, rewrite(led_up(blocks), for_typst), anchor=anchor) if kind else None
+
+
+def unfolded(blocks: list[Node]) -> list[Node]:
+    """A chapter's folded code, in its order, under a heading of its own."""
+    code = [node["c"][1][1] for node in nodes(blocks) if node["t"] == "Div" and "folded" in node["c"][0][1]]
+    return [{"t": "Header", "c": [2, ["", [], []], [string("The folded code")]]}, *copy.deepcopy(code)] if code else []
 
 
 def led_up(blocks: list[Node]) -> list[Node]:
@@ -136,6 +145,7 @@ def typst_source(chapters: list[Document]) -> str:
         if chapter.part != part:
             part = chapter.part
             blocks.append(part_heading(part))
+        chapter.blocks += unfolded(chapter.blocks)
         for node in nodes(chapter.blocks):
             if node["t"] == "Header":
                 depth, (anchor, _, _), words = node["c"]

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from notebooks import BookError, Place
 from notebooks import key as key_of
 
-from _weave import TERM
+from _weave import TERM, read_chapter
 from _weave import anchor as term_anchor
 
 INK, FACES = "#1f2328", "'DejaVu Sans', Verdana, sans-serif"  # Verdana is as wide: an EPUB's pictures have no fonts inside
@@ -197,6 +197,7 @@ def pictures(page: str, name: str, folder: Path) -> list[Node]:
 def read(place: Place, folder: Path) -> Document:
     """A chapter that nbdev has prepared in the folder: anchors prefixed with its key, outputs as nodes."""
     nb = nbformat.read(folder / place.path.name, as_version=4)
+    folds = {cell.id: cell.summary for cell in read_chapter(place).cells if cell.folded}
     count = 0
 
     def change(node: Node) -> list[Node] | None:
@@ -204,6 +205,10 @@ def read(place: Place, folder: Path) -> Document:
         if node["t"] == "CodeBlock" and "html" in node["c"][0][1]:
             count += 1
             return rewrite(pictures(node["c"][1], f"{place.key}-{count}", folder), change)
+        if node["t"] == "CodeBlock" and "python" in node["c"][0][1] and (summary := folds.pop(node["c"][0][0], "")):
+            title = div("summary", [{"t": "Plain", "c": [string(summary)]}])
+            node["c"][0][1] = ["python"]  # what it prints does not follow at once
+            return [{"t": "Div", "c": [["", ["answer", "folded"], []], rewrite([title, node], change)]}]
         if node["t"] == "Table":  # pandoc gives the columns of a wide table equal widths; both formats know better
             node["c"][2] = [[align, {"t": "ColWidthDefault"}] for align, _ in node["c"][2]]
         if node["t"] in ATTRIBUTES and (attributes := node["c"][ATTRIBUTES[node["t"]]])[0]:

@@ -30,8 +30,7 @@ class WeaveError(Exception):
 def fold(page: BeautifulSoup, block: Tag, cell: Cell) -> None:
     """Put a cell's code behind a line that opens it."""
     details, summary = page.new_tag("details", attrs={"class": "code-fold"}), page.new_tag("summary")
-    names = [name for name in cell.defines() if "." not in name]
-    summary.string = "The code of " + ", ".join(names) if names else "The code"
+    summary.string = cell.summary
     block.wrap(details)
     details.insert(0, summary)
 

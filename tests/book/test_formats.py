@@ -1,5 +1,6 @@
 """The PDF and the EPUB: every chapter in its place, equations numbered, links that lead somewhere, fonts inside, valid."""
 
+import copy
 import re
 import subprocess
 import zipfile
@@ -8,12 +9,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import formats
+import machines
 import nbformat
 import paper
 import pytest
 import trees
 import yaml
 from conftest import ROOT, checker
+from epub import for_epub
 from notebooks import BookError, Place, config, order, particulars
 from pypdf import PdfReader
 
@@ -243,6 +246,26 @@ def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
     source = paper.typst_source([made])
     assert "#emph[logits]" in source and "<words-term-logit>" in source and "#link(<words-term-logit>)[term]" in source
     assert '#label("words-code-cell")' in source and "#link(<words-code-cell>)[cell]" in source
+
+
+def test_folded_code_stands_aside_in_every_format(tmp_path: Path) -> None:
+    path = book(tmp_path, "Before.")
+    nb = nbformat.read(path, as_version=4)
+    shown = [nbformat.v4.new_output("stream", text="seen")]
+    nb.cells += [nbformat.v4.new_code_cell("#| default_exp words\n#| fold: guard"),
+                 nbformat.v4.new_code_cell("#| exports\ndef check_it(x):\n    pass", id="guard", outputs=shown),
+                 nbformat.v4.new_markdown_cell("After.")]
+    nbformat.write(nb, path)
+    made = read(path)
+    trees.connect([made], "https://example.org/")
+    in_epub = trees.pandoc(trees.tree(trees.rewrite(copy.deepcopy(made.blocks), for_epub)), "json", "html")
+    inside = r"<details>\s*<summary>\s*The code of check_it\s*</summary>.*check_it.*</details>.*seen.*After"
+    assert re.search(inside, in_epub, re.S)
+    assert "**The code of check_it**" in machines.text(copy.deepcopy(made))
+    source = paper.typst_source([made])
+    aside = r'#folded\("The code of check_it", label\("words-guard"\)\).*seen.*After.*The folded code.*def check_it'
+    assert re.search(aside, source, re.S), source
+    assert source.count("def check_it") == 1
 
 
 def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_path: Path) -> None:
