@@ -1,13 +1,14 @@
 """Slips planted in update rules, beside the right line: what the checker calls them, and what training shows of them."""
 
 import numpy as np
-from _bank.updates import CODE, spoiled
 
 from nnlit.activations import Tanh
 from nnlit.linear import Linear
 from nnlit.losses import SoftmaxCrossEntropyLoss
 from nnlit.module import Sequential
 from nnlit.steps import check_update
+
+from _bank.updates import CODE, spoiled
 
 STEPS = 100
 
