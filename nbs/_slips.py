@@ -32,7 +32,8 @@ def told(due: str, rule: str, old: str, new: str) -> str:
         said += [f"{what}  {line}" for line in own or ["(nothing there)"]]
     wrong, right = losses(rule, old, new), losses(rule)
     after = [f"{path[k]:.3g}" if k < len(path) else "nan" for path in (wrong, right) for k in (10, STEPS)]
-    return "\n".join([*said, f"       {due.upper()}; loss {after[0]}, {after[1]} (right: {after[2]}, {after[3]})"])
+    said += [f"       {due.upper()}", f"       loss {after[0]}, {after[1]} (right: {after[2]}, {after[3]})"]
+    return "\n".join(said)
 
 
 def losses(rule: str, old: str = "", new: str = "") -> list[float]:
