@@ -53,7 +53,7 @@ def changes(case: Case) -> Made:
         if case.name in changed and case.claims.writes(case.name):
             yield when, SEEN, f"{when} writes into {case.name}: work on a copy"
 
-
+# %% ../nbs/07f_conduct.ipynb #changes-params
 @mistake(
     "changes its parameters", "Forward or backward writes into the parameters, as an early "
     "update does.", 3, "Update after backward, when every gradient has been taken.",
@@ -69,7 +69,7 @@ def changes_parameters(case: Case) -> Made:
                 yield ("after", changed), case.right_if(changed, value), (
                     f"{case.d} is taken after backward has changed {changed}: update later")
 
-
+# %% ../nbs/07f_conduct.ipynb #changes-others
 @mistake(
     "changes its input", "Forward or backward writes into x, the target or another argument.", 4,
     "Work on a copy: x = x.copy(), or y = np.maximum(x, 0).", when=lambda case: True,
@@ -107,7 +107,7 @@ def gradient_missing(case: Case) -> Made:
     there = [n for n, g in case.claims.gradients.items() if g is not None]
     yield "missing", SEEN, f"none for {case.name}; backward gives {', '.join(there) or 'none'}"
 
-
+# %% ../nbs/07f_conduct.ipynb #accumulates
 @mistake(
     "accumulates over calls", "Backward adds to the gradient of the call before.", 7,
     "Set the gradient, with =, not with +=; or give the class a zero_grad.",
@@ -119,7 +119,7 @@ def accumulates(case: Case) -> Made:
             more[case.known], case.true[case.known]) < case.probe.tolerance:
         yield "adds", SEEN, (f"the second call adds to {case.d}: set it, with =, not with +=")
 
-
+# %% ../nbs/07f_conduct.ipynb #structure-others
 @mistake(
     "different on each call", "Two identical calls of backward claim different gradients.", 8,
     "Backward may use nothing but what this forward has kept.",

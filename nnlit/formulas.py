@@ -110,7 +110,7 @@ def output_formula(case: Case) -> Made:
             f"the layer ends in {name}, whose derivative is in terms of its output: it got {name}'s "
             "input")
 
-
+# %% ../nbs/07d_formulas.ipynb #slope-twice
 @mistake(
     "slope taken twice", "The slope of the activation is taken at its output, or multiplied "
     "twice.", 67, "y is already the activation's output: y (1 - y), without another sigmoid.",
@@ -187,7 +187,7 @@ def softmax_elementwise(case: Case) -> Made:
     yield "diagonal", case.grad * case.y * (1 - case.y), (
         f"every output depends on every logit of its sample, so s(1 - s) is not enough: {RIGHT}")
 
-
+# %% ../nbs/07d_formulas.ipynb #softmax-others
 @mistake(
     "softmax sum dropped", "Softmax's backward without the sum over classes.", 54,
     f"Write {RIGHT}.", when=is_softmax,
@@ -238,7 +238,7 @@ def softmax_everything(case: Case) -> Made:
 
 # %% ../nbs/07d_formulas.ipynb #normalization
 def statistics(case: Case) -> Iterator[tuple[int, ...]]:
-    """The axes over which this layer normalises: shifting x along them changes nothing."""
+    """The axes over which this layer normalizes: shifting x along them changes nothing."""
     x = case.value
     if not case.is_input or x.ndim < 2 or x.shape != case.y.shape:
         return
@@ -254,7 +254,7 @@ def statistics(case: Case) -> Iterator[tuple[int, ...]]:
             found.append(axes)
             yield axes
 
-
+# %% ../nbs/07d_formulas.ipynb #norm-mean
 @mistake(
     "path through the mean", "Normalization: the share of the gradient that flows through the "
     "mean is missing or has a wrong factor.", 46,
@@ -269,7 +269,7 @@ def path_through_the_mean(case: Case) -> Made:
             f"{case.d} is off by the same amount all along axes {axes}: the path through the "
             "mean is missing, or lacks its 1/N")
 
-
+# %% ../nbs/07d_formulas.ipynb #norm-others
 @mistake(
     "path through the variance", "Normalization: the share of the gradient that flows through "
     "the variance is missing or has a wrong factor.", 47,
@@ -317,8 +317,8 @@ def statistics_held_constant(case: Case) -> Made:
     planted={("softmax cross-entropy: log(p + 1e-5), p - y", "x"): lambda bank, rng: (
         bank.a_loss(bank.WithEpsilon, bank.one_hot)(rng))})
 def small_constant(case: Case) -> Made:
-    normalised = case.y.ndim > 0 and any(statistics(case))
-    if case.y.ndim == 0 or normalised:
+    normalized = case.y.ndim > 0 and any(statistics(case))
+    if case.y.ndim == 0 or normalized:
         yield "small", SEEN, (
             f"{case.d} is off by {case.gap:.0e} of itself: does forward add a small constant, to "
             "a logarithm or a root, that backward leaves out?")

@@ -31,7 +31,7 @@ def sure(case: Case) -> str:
 
 
 @mistake(
-    "softmax over the wrong axis", "Forward normalises over the samples: a wrong function, even "
+    "softmax over the wrong axis", "Forward normalizes over the samples: a wrong function, even "
     "if with a right gradient, unless the samples are columns.", 95,
     "Normalise over the classes: axis=1 where the rows are samples.",
     when=lambda case: measured(case) and (case.is_first or case.verdict == "wrong"), verdict=sure,
@@ -41,18 +41,18 @@ def softmax_over_the_wrong_axis(case: Case) -> Made:
     if case.is_first and (classes := over_samples(case)) is not None:
         yield "output", SEEN, (
             "the outputs sum to 1 over axis 0, and change when a row leaves: if rows are samples, "
-            f"this is softmax over the wrong axis; normalise over axis 1, the {classes} classes")
+            f"this is softmax over the wrong axis; normalize over axis 1, the {classes} classes")
     if case.is_first and over_everything(case):
         yield "everything", SEEN, ("all outputs sum to 1 together: each sample's must, so this is "
                                    "softmax over the wrong axis: give exp(x).sum an axis")
     if case.is_first and (classes := loss_over_samples(case)) is not None:
         yield "loss", SEEN, ("the loss is the cross-entropy of a softmax over axis 0, the samples: "
-                             f"normalise over axis 1, the {classes} classes")
+                             f"normalize over axis 1, the {classes} classes")
     if case.verdict == "wrong" and cached_over_samples(case):
         yield "cache", SEEN, ("a softmax is kept that sums to 1 over axis 0, beside labels that sum "
-                              "to 1 over axis 1: normalise over the classes, not the samples")
+                              "to 1 over axis 1: normalize over the classes, not the samples")
 
-
+# %% ../nbs/07g_laws.ipynb #over-helpers
 def over_everything(case: Case) -> bool:
     """Do all outputs, of all samples, sum to 1 together?"""
     y = case.subject.output()
@@ -159,7 +159,7 @@ def target_broadcast(case: Case) -> Made:
             f"output {output.shape} and target {target.shape} are broadcast to "
             f"{np.broadcast_shapes(output.shape, target.shape)}: give both the same shape")
 
-
+# %% ../nbs/07g_laws.ipynb #broadcast-helpers
 def takes_labels_for_numbers(case: Case, labels: Array, shape: tuple[int, ...]) -> bool:
     """Does the loss compute with labels as with a row of numbers, fractions too?"""
     moved = labels + 0.25  # an index would raise, or be cut to what it was
@@ -193,7 +193,7 @@ def cost_at_fault(case: Case) -> Made:
             "the claims fit together as the gradient of some function, but not of "
             "what forward returns: look at the cost first, then at the backward")
 
-
+# %% ../nbs/07g_laws.ipynb #one-factor
 def one_factor(case: Case) -> bool:
     """Are all claims the right gradients times one number? That has a name of its own."""
     factors = []
@@ -208,7 +208,7 @@ def one_factor(case: Case) -> bool:
         factors.append(c)
     return bool(np.ptp(factors) < 1e-4 * np.abs(factors).max())
 
-
+# %% ../nbs/07g_laws.ipynb #curl
 def is_curl_free(case: Case) -> bool:
     """Are the claims the gradient of any function: is their Jacobian symmetric?
 
