@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 USES = ROOT / "_stage" / "uses"  # what Jedi has found, by a digest of what it has looked at
 DIRECTIVE = re.compile(r"#\|\s*([\w-]+):?\s*(.*?)\s*$")
 TERM = re.compile(r'<dfn(?: title="([^"]+)")?>(.*?)</dfn>', re.S)  # the title, if there is one, is how the index spells it
-NOT_PROSE = re.compile(r"^(```|~~~).*?^\1|\$\$.*?\$\$|<[^>]*>", re.S | re.M)
+NOT_PROSE = re.compile(r"^(```|~~~).*?^\1|\$\$.*?\$\$|</?[a-z][^>]*>", re.S | re.M)
 APPENDICES = "90"  # numbers from here on build on the whole book
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12  # of a text one thinks about; of code one follows
 
