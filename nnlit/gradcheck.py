@@ -16,25 +16,6 @@ import numpy as np
 
 from .checks import Array, as_array, as_floats, check_function
 
-# %% ../nbs/07_gradcheck.ipynb #check-floats
-def _check_movable(x: Any, name: str = "x") -> None:
-    """Raise unless a small step can move x; warn if it can move it only roughly.
-
-    Raises TypeError for anything but a NumPy array of float32 or wider, ValueError for a
-    read-only one. Warns (RuntimeWarning) on float32.
-    """
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array of float64, not {type(x).__name__}")
-    as_array(name, x)  # no matrix, nothing masked
-    if x.dtype == np.float16 or not np.issubdtype(x.dtype, np.floating):
-        lost = "in which a small step is lost"
-        raise TypeError(f"{name} must be float64, not {x.dtype}, {lost}")
-    if not x.flags.writeable:
-        raise ValueError(f"{name} must be writeable, but is read-only; pass a copy")
-    if x.dtype == np.float32:
-        rough = f"{name} is float32: a measured slope keeps about 3 digits"
-        warnings.warn(rough, RuntimeWarning, 3)
-
 # %% ../nbs/07_gradcheck.ipynb #central-slope
 def central_slope(
     f: Callable[[Array], float], x: Array, i: tuple[int, ...], eps: float
@@ -63,28 +44,53 @@ def numerical_gradient(f: Callable[[Array], float], x: Array, eps: float = 1e-5)
     Raises TypeError if x cannot be moved or f does not return one number, ValueError unless
     0 < eps < 1 or if x is read-only. Source: equation (7.1).
     """
-    _check_movable(x)
-    check_step(eps)
-    check_function("f", f)
+    _check_measurable(f, x, eps)
     _check_number(f(x))
     grad = np.zeros(x.shape)
     for i in np.ndindex(x.shape):
         grad[i] = central_slope(f, x, i, eps)
     return grad
 
+# %% ../nbs/07_gradcheck.ipynb #guards
+def _check_measurable(f: Any, x: Any, eps: Any) -> None:
+    """Raise unless a step of eps can move x, and f is a function; warn on float32."""
+    _check_movable(x)
+    check_step(eps)
+    check_function("f", f)
 
-def check_step(eps: Any) -> None:
-    """ValueError unless eps is a number above 0 and below 1."""
-    if not isinstance(eps, (int, float, np.floating)) or not 0 < eps < 1:
-        raise ValueError(f"eps must be a small positive number such as 1e-5, not {eps!r}")
 
-# %% ../nbs/07_gradcheck.ipynb #numerical-gradient-2
+def _check_movable(x: Any) -> None:
+    """Raise unless a small step can move x; warn if it can move it only roughly.
+
+    Raises TypeError for anything but a NumPy array of float32 or wider, ValueError for a
+    read-only one. Warns (RuntimeWarning) on float32.
+    """
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"x must be a NumPy array of float64, not {type(x).__name__}")
+    as_array("x", x)  # no matrix, nothing masked
+    if x.dtype == np.float16 or not np.issubdtype(x.dtype, np.floating):
+        lost = "in which a small step is lost"
+        raise TypeError(f"x must be float64, not {x.dtype}, {lost}")
+    if not x.flags.writeable:
+        raise ValueError("x must be writeable, but is read-only; pass a copy")
+    if x.dtype == np.float32:
+        rough = "x is float32: a measured slope keeps about 3 digits"
+        warnings.warn(rough, RuntimeWarning, 4)  # points at whoever asked for the gradient
+
+
 def _check_number(value: Any) -> None:
     """Raise TypeError unless the value of f is one number."""
     numbers = (int, float, complex, np.number, np.ndarray)
     if np.ndim(value) != 0 or not isinstance(value, numbers):
         came = f"shape {np.shape(value)}" if np.ndim(value) else type(value).__name__
-        raise TypeError(f"f must return one number, not {came}; sum output * grad_out first")
+        remedy = "sum output * grad_out first"
+        raise TypeError(f"f must return one number, not {came}; {remedy}")
+
+
+def check_step(eps: Any) -> None:
+    """ValueError unless eps is a number above 0 and below 1."""
+    if not isinstance(eps, (int, float, np.floating)) or not 0 < eps < 1:
+        raise ValueError(f"eps must be a small positive number such as 1e-5, not {eps!r}")
 
 # %% ../nbs/07_gradcheck.ipynb #synthetic
 def synthetic_loss(
@@ -100,12 +106,25 @@ def synthetic_loss(
 
     def loss(x: Array) -> float:
         output = forward(x)  # (N, K)
-        if np.shape(output) != np.shape(grad_out):
-            shapes = f"{np.shape(output)}, not {np.shape(grad_out)}"
-            raise ValueError(f"grad_out must have shape {shapes}")
+        _check_output(output, grad_out)
         return float(np.sum(output * grad_out))  # (N, K) * (N, K) summed = ()
 
     return loss
+
+# %% ../nbs/07_gradcheck.ipynb #shapes
+def _check_output(output: Any, grad_out: Any) -> None:
+    """ValueError if the upstream gradient has another shape than the output."""
+    if np.shape(output) != np.shape(grad_out):
+        shapes = f"{np.shape(output)}, not {np.shape(grad_out)}"
+        raise ValueError(f"grad_out must have shape {shapes}")
+
+
+def _same_shape(a: Any, b: Any) -> tuple[Array, Array]:
+    """Both as float64 arrays; ValueError if their shapes differ: nothing is broadcast."""
+    a, b = as_floats("a", a), as_floats("b", b)
+    if a.shape != b.shape:
+        raise ValueError(f"b must have the shape of a, {a.shape}, not {b.shape}")
+    return a, b
 
 # %% ../nbs/07_gradcheck.ipynb #relative
 EXCELLENT, BUG = 1e-7, 1e-3  # below the first: rounding; above the second: a mistake
@@ -136,14 +155,6 @@ def relative_errors(a: Any, b: Any) -> Array:
     size = np.maximum(np.abs(a), np.abs(b))
     return np.asarray(np.abs(a - b) / np.where(size == 0, 1.0, size))
 
-# %% ../nbs/07_gradcheck.ipynb #relative-2
-def _same_shape(a: Any, b: Any) -> tuple[Array, Array]:
-    """Both as float64 arrays; ValueError if their shapes differ: nothing is broadcast."""
-    a, b = as_floats("a", a), as_floats("b", b)
-    if a.shape != b.shape:
-        raise ValueError(f"b must have the shape of a, {a.shape}, not {b.shape}")
-    return a, b
-
 # %% ../nbs/07_gradcheck.ipynb #bands
 def read_error(error: float) -> str:
     """'excellent' below 1e-7, 'bug' above 1e-3 or for nan, 'look' between."""
@@ -155,7 +166,7 @@ def read_error(error: float) -> str:
 
 # %% ../nbs/07_gradcheck.ipynb #complex-step
 def complex_step_gradient(f: Callable[[Array], Any], x: Array, eps: float = 1e-20) -> Array:
-    """The gradient of an analytic function by Im f(x + i eps) / eps, equation (7.4).
+    """The gradient of a complex-differentiable f by Im f(x + i eps) / eps, equation (7.4).
 
     f: takes a complex array shaped like x, returns one complex number. x: floats of any
     shape, not changed. Returns float64, shaped like x, exact to rounding.
@@ -163,9 +174,7 @@ def complex_step_gradient(f: Callable[[Array], Any], x: Array, eps: float = 1e-2
     result contradicts a central difference: abs, conj or .real inside f, or x at a kink.
     Source: Squire & Trapp 1998, "Using complex variables to estimate derivatives".
     """
-    _check_movable(x)
-    check_step(eps)
-    check_function("f", f)
+    _check_measurable(f, x, eps)
     grad, z = np.zeros(x.shape), x.astype(complex)
     for i in np.ndindex(x.shape):
         z[i] = complex(x[i], eps)
@@ -188,7 +197,7 @@ def _imaginary_part(f: Callable[[Array], Any], z: Array) -> float:
         raise TypeError("f must return a complex number, not a real one (abs, .real?)")
     return float(value.imag)
 
-# %% ../nbs/07_gradcheck.ipynb #imaginary-part-2
+# %% ../nbs/07_gradcheck.ipynb #audit
 def _audit_direction(
     f: Callable[[Array], Any], x: Array, grad: Array, h: float = 1e-7
 ) -> None:
@@ -202,4 +211,5 @@ def _audit_direction(
     rounding = 1e-14 * (abs(up) + abs(down)) / h  # a hundred times that of one float64
     truncation = 1e-5 * np.sum(np.abs(grad * v))  # far more than a step of 1e-7 makes
     if not gap <= rounding + truncation + 1e-10:  # nan fails too
-        raise ValueError("f must be analytic, but a difference disagrees: abs, conj, a kink?")
+        why = "a difference disagrees: abs, conj, a kink?"
+        raise ValueError(f"f must be complex-differentiable, but {why}")
