@@ -148,7 +148,8 @@ class ClassLoss(Loss):
         if self.class_weights is not None and len(self.class_weights) != K:
             came = len(self.class_weights)
             raise ValueError(f"class_weights must be {K} numbers, one a class, not {came}")
-        if self.of_probabilities and not (prediction.min() >= 0 and prediction.max() <= 1 + 1e-6):
+        inside = prediction.min() >= 0 and prediction.max() <= 1 + 1e-6
+        if self.of_probabilities and not inside:
             hint = "for logits use SoftmaxCrossEntropyLoss"
             raise ValueError(f"prediction must be probabilities; {hint}")
 
