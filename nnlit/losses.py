@@ -114,6 +114,8 @@ class ClassLoss(Loss):
     """
 
     seen: Any = None  # the last batch: prediction and target
+    of_probabilities: bool = False  # whether a prediction outside [0, 1] is refused
+
     def __init__(self, class_weights: Any = None) -> None:
         if class_weights is not None:
             given = as_array("class_weights", class_weights)
@@ -146,16 +148,21 @@ class ClassLoss(Loss):
         if self.class_weights is not None and len(self.class_weights) != K:
             came = len(self.class_weights)
             raise ValueError(f"class_weights must be {K} numbers, one a class, not {came}")
+        inside = prediction.min() >= 0 and prediction.max() <= 1 + 1e-6
+        if self.of_probabilities and not inside:
+            hint = "for logits use SoftmaxCrossEntropyLoss"
+            raise ValueError(f"prediction must be probabilities; {hint}")
 
 # %% ../nbs/06_losses.ipynb #cross-entropy
 class CrossEntropyLoss(ClassLoss):
-    """-Σ y ln(p + eps) / N on probabilities p (N, K). Equations (6.1), (6.2).
+    """-Σ y ln(p + eps) / N on probabilities p (N, K). Equations (6.1), (6.2), with eps.
 
     target: labels (N,) or one-hot rows (N, K). Raises ValueError for p outside [0, 1].
     On logits use SoftmaxCrossEntropyLoss: no eps, and no gradient lost to it.
     """
 
     eps: float = Number(0, 1)
+    of_probabilities = True  # predictions outside [0, 1] are refused
 
     def __init__(self, eps: float = 1e-12, class_weights: Any = None) -> None:
         super().__init__(class_weights)
@@ -170,12 +177,6 @@ class CrossEntropyLoss(ClassLoss):
         """-y / (p + eps) / N: (N, K)."""
         p, y = self.recall()  # (N, K), (N, K)
         return -y / (p + self.eps) * self.share
-
-    def check(self, prediction: NDArray[Any], target: NDArray[Any]) -> None:
-        super().check(prediction, target)
-        if prediction.min() < 0 or prediction.max() > 1 + 1e-6:
-            hint = "for logits use SoftmaxCrossEntropyLoss"
-            raise ValueError(f"prediction must be probabilities; {hint}")
 
 # %% ../nbs/06_losses.ipynb #combined
 class SoftmaxCrossEntropyLoss(ClassLoss):

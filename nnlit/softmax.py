@@ -20,6 +20,12 @@ def softmax_jacobian(probs: Array) -> Array:
     check_array("probs", probs, ("K",))
     return np.diag(probs) - np.outer(probs, probs)  # (K, K) - (K, K)
 
+# %% ../nbs/02_softmax.ipynb #softmax-guard
+def _look(logits: Array) -> None:
+    """The guard of softmax called by itself: in a layer, the door has looked already."""
+    if outside():
+        check_array("logits", logits, ("N", "K"))
+
 # %% ../nbs/02_softmax.ipynb #softmax-export
 def softmax(logits: Array) -> Array:
     """Each row's probabilities, which sum to 1: (N, K) to (N, K), of the dtype of logits.
@@ -27,8 +33,7 @@ def softmax(logits: Array) -> Array:
     Equation (2.1), which a shift does not change, after a shift by each row's maximum.
     Raises TypeError or ValueError if logits is not a finite float array of two axes.
     """
-    if outside():  # called by itself, and not by a layer whose door has looked
-        check_array("logits", logits, ("N", "K"))
+    _look(logits)
     e = np.exp(logits - logits.max(axis=1, keepdims=True))  # (N, K) - (N, 1) = (N, K)
     return e / e.sum(axis=1, keepdims=True)                 # (N, K) / (N, 1) = (N, K)
 
