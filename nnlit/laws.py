@@ -33,7 +33,7 @@ def sure(case: Case) -> str:
 @mistake(
     "softmax over the wrong axis", "Forward normalizes over the samples: a wrong function, even "
     "if with a right gradient, unless the samples are columns.", 95,
-    "Normalise over the classes: axis=1 where the rows are samples.",
+    "Normalize over the classes: axis=1 where the rows are samples.",
     when=lambda case: measured(case) and (case.is_first or case.verdict == "wrong"), verdict=sure,
     planted={("softmax: axis 0 throughout", "x"): lambda bank, rng: bank.elementwise(
         bank.SoftmaxOverSamples)(rng)})

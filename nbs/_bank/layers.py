@@ -173,7 +173,7 @@ class Flatten(Layer):
     def b(self, g: Array) -> Any: return g.reshape(self.x.shape)
 
 
-class Normalise(Layer):  # rows of length 1
+class Normalize(Layer):  # rows of length 1
     def f(self, x: Array) -> Any:
         self.norm = np.linalg.norm(x, axis=1, keepdims=True)
         return x / self.norm

@@ -166,7 +166,7 @@ RIGHT: dict[str, Callable[[Rng], tuple]] = {
     "abs": elementwise(Abs), "softmax": elementwise(Softmax), "log softmax": elementwise(LogSoftmax),
     "layer norm": featurewise(LayerNorm, "gamma", "beta"), "batch norm": featurewise(BatchNorm, "gamma", "beta"),
     "conv1d": conv, "mean pool": pooled(MeanPool), "max pool": pooled(MaxPool), "flatten": pooled(Flatten),
-    "normalise": elementwise(Normalise), "fixed dropout": dropout, "residual": residual, "attention": attention,
+    "normalize": elementwise(Normalize), "fixed dropout": dropout, "residual": residual, "attention": attention,
     "net, relu": net(ReLU), "net, tanh sigmoid": net(Tanh, Sigmoid), "net, closed": net(ReLU, box=Closed),
     "softmax cross-entropy": a_loss(SoftmaxCrossEntropy, labels),
     "softmax cross-entropy, one-hot": a_loss(SoftmaxCrossEntropyOneHot, one_hot),
