@@ -16,7 +16,7 @@ from _order import TESTS, Place, order
 from _weave import TERM, Chapter, read_chapter, spelt
 
 WORDS = [
-    "bias correction", "subgradient", "Kaiming", "Glorot", "dying ReLU", "exploding", "vanishing", "ensemble",
+    "bias correction", "subgradient", "Kaiming", "Glorot", "dying ReLU", "exploding gradient", "vanishing gradient", "ensemble",
     "maximum likelihood", "logsumexp", "RMSProp", "Nesterov", "autograd", "minibatch", "overfitting", "chain rule", "all-reduce",
 ]
 PROMISE = "You will be able to"
