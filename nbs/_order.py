@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
+TESTS = ("selftest", "examination")  # how the pages are named that ask and do not teach
 PREFIX = re.compile(r"\b\d+[a-z]?_(?=\w+)")  # of a notebook's file name, which its page has not: 02_softmax, 06a_selftest_one
 
 
@@ -107,9 +108,9 @@ def entries(text: str) -> str:
 
 
 def parts() -> dict[str, list[tuple[str, str]]]:
-    """The parts with their chapters as the map shows them, {part: [(number and short title, page)]}, without the self-tests."""
+    """The parts with their chapters as the map shows them, {part: [(number and short title, page)]}, without what only asks."""
     found: dict[str, list[tuple[str, str]]] = {}
     for place in order():
-        if place.part and not place.appendix and not place.key.startswith("selftest"):
+        if place.part and not place.appendix and not place.key.startswith(TESTS):
             found.setdefault(place.part, []).append((f"{place.number}  {place.short}".strip(), place.page))
     return found

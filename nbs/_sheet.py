@@ -49,6 +49,8 @@ LAYERS = [
     Row("Mean squared error", MSELoss, "x - t", ["L = ((x - t) ** 2).mean()", "dx = 2 * (x - t) / (N * K)"]),
 ]
 STEP = ["value = loss(model(x), labels)", "model.set_gradients(loss.backward())", "optimizer.step()"]
+HIGHEST_LR = "2 * (1 + mu) / curvature"
+FORWARD_STEP = 1e-8
 INFER = ["classes = model(x).argmax(axis=1)", "probs = softmax(model(x))"]
 STARTS = {"he": ("ReLU", "2 / n_in", "6 / n_in"), "xavier": ("tanh, softmax", "2 / (n_in + n_out)", "6 / (n_in + n_out)")}
 FACTORS = {"a factor of 2": 2, "a factor of 3": 3, "a mean over 4": 4, "a mean over 5": 5, "a mean over 32": 32}
@@ -66,7 +68,8 @@ CONFUSIONS = {
     "one step, from the logits.",
 }
 CHECK = ("Random <code>grad</code>, never constant. N, D, K different, N &gt; 1. float64. Not on a kink. dx as well as the "
-         "parameters. Slope: (f(x + h) − f(x − h)) / 2h with h = 1e-5 · max(1, |x|).")
+         "parameters. Slope: (f(x + h) − f(x − h)) / 2h with h = 1e-5 · max(1, |x|); "
+         f"forward, (f(x + h) − f(x)) / h, with h = {FORWARD_STEP:.0e} and half the digits.".replace("e-0", "e-"))
 NOTATION = "grad = ∂L/∂y from above, t the target rows; N samples, D inputs, K outputs"
 
 
@@ -151,7 +154,9 @@ def blocks() -> list[str]:
         block("Where weights start", table(starts, ("rule", "before", "variance", "uniform")),
               f"<p>Biases: zero. First loss: ln K, {np.log(2):.3f} for 2 classes, {np.log(10):.3f} for 10.</p>"),
         block("A training step", "<p>" + "<br>".join(map(code, STEP)) + "</p>",
-              f"<p>SGD: {code('W -= lr * dW')}, in place, when all backward passes are done.</p>"),
+              f"<p>SGD: {code('W -= lr * dW')}, in place, when all backward passes are done. Momentum: "
+              f"{code('v = mu * v + dW')}, {code('W -= lr * v')}. It converges for lr below {code(HIGHEST_LR)}; "
+              "μ = 0 is plain descent.</p>"),
         block("Afterwards", "<p>" + "<br>".join(map(code, INFER)) + "</p>",
               "<p>Softmax keeps the order within a row: the class needs no softmax, a probability does.</p>"),
     ]
