@@ -22,7 +22,7 @@ X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])  # (N, D) = (4, 2
 LABELS = np.array([0, 1, 1, 0])                                 # (N,)
 
 # %% ../nbs/11_xor.ipynb #network-code
-SEED = 6249  # the first whose loss goes from 1.07 to 0.0021: see below
+SEED = 6249  # a run whose loss goes from 1.07 to 0.0021
 
 
 def network(
