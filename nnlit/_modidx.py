@@ -15,6 +15,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                             'nnlit.bias.Bias.backward': ('bias.html#bias.backward', 'nnlit/bias.py'),
                             'nnlit.bias.Bias.check_input': ('bias.html#bias.check_input', 'nnlit/bias.py'),
                             'nnlit.bias.Bias.forward': ('bias.html#bias.forward', 'nnlit/bias.py'),
+                            'nnlit.bias._check_fits': ('bias.html#_check_fits', 'nnlit/bias.py'),
                             'nnlit.bias.unbroadcast': ('bias.html#unbroadcast', 'nnlit/bias.py')},
             'nnlit.case': { 'nnlit.case.Case': ('evidence.html#case', 'nnlit/case.py'),
                             'nnlit.case.Case.__post_init__': ('evidence.html#case.__post_init__', 'nnlit/case.py'),
