@@ -286,7 +286,7 @@ def named(module: Module, kind: str) -> dict[str, Array]:
             found[f"{path}.{name}".lstrip(".")] = array
     return found
 
-# %% ../nbs/01_modules.ipynb #names
+# %% ../nbs/01_modules.ipynb #describe
 def describe(module: Module) -> str:
     """A line for each layer: its path, its name, its arrays' shapes; and the count of all."""
     def line(layer: Module) -> str:
