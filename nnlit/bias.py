@@ -13,14 +13,9 @@ import numpy as np
 from .checks import Array, check_array, check_float_dtype, check_type, check_whole
 from .module import Module
 
-# %% ../nbs/04_bias.ipynb #unbroadcast
-def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
-    """The gradient of an array of `shape` that was broadcast to the shape of grad.
-
-    grad: any float array. shape: one that NumPy can broadcast to grad.shape, else
-    ValueError.
-    Returns an array of `shape`: grad summed over every axis that was made or stretched.
-    """
+# %% ../nbs/04_bias.ipynb #fitting
+def _check_fits(grad: Array, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless NumPy can broadcast `shape` to grad's."""
     check_type("grad", grad, np.ndarray)
     check_type("shape", shape, tuple)
     try:
@@ -29,6 +24,16 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
         fits = False
     if not fits:
         raise ValueError(f"shape must broadcast to grad's, {grad.shape}, but is {shape}")
+
+# %% ../nbs/04_bias.ipynb #unbroadcast
+def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
+    """The gradient of an array of `shape` that was broadcast to the shape of grad.
+
+    grad: any float array. shape: one that NumPy can broadcast to grad.shape, else
+    ValueError.
+    Returns an array of `shape`: grad summed over every axis that was made or stretched.
+    """
+    _check_fits(grad, shape)
     missing = grad.ndim - len(shape)
     grad = grad.sum(axis=tuple(range(missing)))  # summed away; axis=() sums nothing
     stretched = tuple(a for a, n in enumerate(shape) if n == 1)

@@ -159,6 +159,7 @@ def test_axis_sum(opened: Figure, data: Any) -> None:
             terms = [float(n.replace("−", "-")) for n in parts[0].split()]
             assert np.allclose(terms, rows[r, : part + 1], atol=0.0051)
             assert np.isclose(numbers(parts[1])[0], rows[r, : part + 1].sum(), atol=0.0051)
+            assert np.isclose(numbers(parts[1])[0], sum(terms), rtol=0, atol=1e-9)  # what is shown adds up
             marked = opened.node.locator(".box[style*='stroke: var']")
             assert marked.count() == part + 2                                   # the parts, and the result
         opened.press("End")
