@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from notebooks import key, particulars
 from paper import compile_typst, quoted
-from trees import ABOUT, Document, Node, inlines, nodes, pandoc, rewrite, string, tree
+from trees import ABOUT, Document, Node, inlines, nodes, pandoc, rewrite, string, tree, unfolded
 
 COLOURS = ("#0969da", "#b35900", "#1a7f37", "#59636e")  # of the parts, as on the map of the book
 
@@ -20,6 +20,8 @@ def for_text(node: Node) -> list[Node] | None:
         alternative = dict(image["c"][0][2]).get("alt", "")
         caption = rewrite(inlines(c[1][1]), for_text)
         return [{"t": "Para", "c": [{"t": "Strong", "c": [string("Figure.")]}, string(f" {alternative} "), *caption]}]
+    if kind == "Div" and "folded" in c[0][1]:
+        return [{"t": "Para", "c": [*inlines(c[1][:1]), string(" stands at the end.")]}]
     if kind == "Div" and "answer" in c[0][1]:
         return [{"t": "Para", "c": [{"t": "Strong", "c": inlines(c[1][:1])}]}, *rewrite(c[1][1:], for_text)]
     if kind in ("Div", "Span"):
@@ -37,8 +39,9 @@ def for_text(node: Node) -> list[Node] | None:
 
 
 def text(chapter: Document) -> str:
-    """A chapter in Markdown, formulas in TeX."""
-    return pandoc(tree(rewrite(chapter.blocks, for_text)), "json", "gfm-tex_math_gfm+tex_math_dollars", "--wrap=none")
+    """A chapter in Markdown, formulas in TeX, folded code at the end."""
+    blocks = rewrite(chapter.blocks + unfolded(chapter.blocks), for_text)
+    return pandoc(tree(blocks), "json", "gfm-tex_math_gfm+tex_math_dollars", "--wrap=none")
 
 
 def index(chapters: list[Document], book: dict[str, str]) -> str:

@@ -1,6 +1,5 @@
 """The book as PDF: pandoc writes its trees as Typst, with calls of the functions in print/book.typ, and typst sets it."""
 
-import copy
 import json
 import re
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import matplotlib
 import typst
 from notebooks import ROOT, BookError
-from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, string, tidy, tree
+from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree, unfolded
 
 PRINT = ROOT / "tools" / "print"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
@@ -78,12 +77,6 @@ def typst_div(node: Node) -> list[Node] | None:
         return call("answer", rewrite(title, for_typst), rewrite(led_up(blocks[1:]), for_typst), anchor=anchor)
     kind = next((c for c in classes if c in KINDS), "")
     return call(kind, rewrite(led_up(blocks), for_typst), anchor=anchor) if kind else None
-
-
-def unfolded(blocks: list[Node]) -> list[Node]:
-    """A chapter's folded code, in its order, under a heading of its own."""
-    code = [node["c"][1][1] for node in nodes(blocks) if node["t"] == "Div" and "folded" in node["c"][0][1]]
-    return [{"t": "Header", "c": [2, ["", [], []], [string("The folded code")]]}, *copy.deepcopy(code)] if code else []
 
 
 def led_up(blocks: list[Node]) -> list[Node]:

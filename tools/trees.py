@@ -4,6 +4,7 @@ Each chapter becomes Markdown, pandoc reads it, and what no format says by itsel
 numbers of equations, pictures, answers.
 """
 
+import copy
 import html
 import json
 import re
@@ -276,6 +277,12 @@ def tidy(tex: str) -> tuple[str, str]:
     tex = re.sub(r"(?<![\\t])\|([^|]+)(?<!\\)\|", r"\\left|\1\\right|", tex)  # |x|, to Typst two relations
     tex = tex.replace("&&", r"&\quad&").replace(r"\;", r"\:")  # pandoc makes \; no space in Typst
     return tex.strip(), tag[1] if tag else ""
+
+
+def unfolded(blocks: list[Node]) -> list[Node]:
+    """A chapter's folded code, in its order, under a heading of its own."""
+    code = [node["c"][1][1] for node in nodes(blocks) if node["t"] == "Div" and "folded" in node["c"][0][1]]
+    return [{"t": "Header", "c": [2, ["", [], []], [string("The folded code")]]}, *copy.deepcopy(code)] if code else []
 
 
 def inlines(blocks: list[Node]) -> list[Node]:

@@ -261,7 +261,8 @@ def test_folded_code_stands_aside_in_every_format(tmp_path: Path) -> None:
     in_epub = trees.pandoc(trees.tree(trees.rewrite(copy.deepcopy(made.blocks), for_epub)), "json", "html")
     inside = r"<details>\s*<summary>\s*The code of check_it\s*</summary>.*check_it.*</details>.*seen.*After"
     assert re.search(inside, in_epub, re.S)
-    assert "**The code of check_it**" in machines.text(copy.deepcopy(made))
+    text = machines.text(copy.deepcopy(made))
+    assert re.search(r"The code of check_it stands at the end.*seen.*After.*## The folded code.*def check_it", text, re.S)
     source = paper.typst_source([made])
     aside = r'#folded\("The code of check_it", label\("words-guard"\)\).*seen.*After.*The folded code.*def check_it'
     assert re.search(aside, source, re.S), source
