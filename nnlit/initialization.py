@@ -15,6 +15,11 @@ from .checks import Array, as_generator, check_array, check_float_dtype, check_w
 # %% auto #0
 __all__ = ['Initializer', 'INITIALIZERS', 'he', 'xavier', 'he_uniform', 'xavier_uniform', 'initialize']
 
+# %% ../nbs/09_initialization.ipynb #widths
+def _widths(n_in: int, n_out: int) -> tuple[int, int]:
+    """The numbers of inputs and outputs, if they are whole."""
+    return check_whole("n_in", n_in), check_whole("n_out", n_out)
+
 # %% ../nbs/09_initialization.ipynb #initializers-normal
 Initializer = Callable[[int, int, "np.random.Generator"], Array]
 
@@ -35,11 +40,6 @@ def xavier(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
     """
     n_in, n_out = _widths(n_in, n_out)
     return as_generator(rng).normal(scale=np.sqrt(2 / (n_in + n_out)), size=(n_in, n_out))
-
-
-def _widths(n_in: int, n_out: int) -> tuple[int, int]:
-    """The numbers of inputs and outputs, if they are whole."""
-    return check_whole("n_in", n_in), check_whole("n_out", n_out)
 
 # %% ../nbs/09_initialization.ipynb #initializers-uniform
 def he_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:

@@ -41,6 +41,42 @@ def layers_of(layers: Module | Iterable[Module]) -> dict[str, Module]:
         raise ValueError("layers must hold one Module or more, not none")
     return {path: m for path, m in found.items() if vars(m).get("parameters")}
 
+# %% ../nbs/10_optimizers.ipynb #guards
+_Pairs = list[tuple[Array, Array]]  # of parameters and their gradients
+
+
+def _pairs(optimizer: "Optimizer") -> _Pairs:
+    """Every parameter with its gradient, if each gradient is there and fits."""
+    pairs, looking = [], outside()
+    for layer, name in optimizer.held:
+        if name not in layer.gradients:
+            _look(optimizer)
+        parameter, gradient = layer.parameters[name], layer.gradients[name]
+        fits = gradient.shape == parameter.shape and gradient.dtype == parameter.dtype
+        if not fits or (looking and not squares_add_up(gradient)):
+            _look(optimizer)
+        pairs.append((parameter, gradient))
+    return pairs
+
+
+def _look(optimizer: "Optimizer") -> None:
+    """Raise a clear error unless every gradient is there and fits its parameter."""
+    for path, layer in optimizer.layers.items():
+        for name, parameter in layer.parameters.items():
+            what = f"gradient {name!r} of layer {path or 0} ({type(layer).__name__})"
+            if name not in layer.gradients:
+                raise RuntimeError(f"{what} is missing: run backward before step")
+            check_array(what, layer.gradients[name], parameter.shape, parameter.dtype)
+
+
+def _told(optimizer: "Optimizer") -> str:
+    """The options of an optimizer, and what it changes."""
+    kept = vars(optimizer).items()
+    options = [f"{name}={value!r}" for name, value in kept if isinstance(value, (int, float))]
+    count = sum(layer.parameters[name].size for layer, name in optimizer.held)
+    what = f"for {len(optimizer.held)} arrays, {count:,} numbers"
+    return f"{type(optimizer).__name__}({', '.join(options)}) {what}"
+
 # %% ../nbs/10_optimizers.ipynb #optimizer
 class Optimizer:
     """Changes parameters in place by their gradients; a subclass says how, in `update`.
@@ -57,7 +93,7 @@ class Optimizer:
     def __init__(
         self, layers: Module | Iterable[Module], lr: float, clip_norm: float | None = None
     ) -> None:
-        self.layers = layers_of(layers)
+        self.layers = layers_of(layers)  # each by its path
         self.lr, self.clip_norm = lr, clip_norm
         self.state: dict[str, dict[str, Any]] = {
             f"{path}.{name}".lstrip("."): {}
@@ -71,28 +107,11 @@ class Optimizer:
         Raises RuntimeError for a layer without gradients, TypeError or ValueError for a
         gradient of another dtype or shape than its parameter, or with nan or inf.
         """
-        pairs, looking = [], outside()
-        for layer, name in self.held:
-            if name not in layer.gradients:
-                self.look()
-            parameter, gradient = layer.parameters[name], layer.gradients[name]
-            fits = gradient.shape == parameter.shape and gradient.dtype == parameter.dtype
-            if not fits or (looking and not squares_add_up(gradient)):
-                self.look()
-            pairs.append((parameter, gradient))
+        pairs = _pairs(self)
         if self.clip_norm is not None:
             pairs = clipped(pairs, self.clip_norm)
         for (parameter, gradient), state in zip(pairs, self.state.values()):
             self.update(parameter, gradient, state)
-
-    def look(self) -> None:
-        """Raise a clear error unless every gradient is there and fits its parameter."""
-        for path, layer in self.layers.items():
-            for name, parameter in layer.parameters.items():
-                what = f"gradient {name!r} of layer {path or 0} ({type(layer).__name__})"
-                if name not in layer.gradients:
-                    raise RuntimeError(f"{what} is missing: run backward before step")
-                check_array(what, layer.gradients[name], parameter.shape, parameter.dtype)
 
     def update(self, parameter: Array, gradient: Array, state: dict[str, Any]) -> None:
         """Change the parameter in place; leave the gradient alone. state: {} at first."""
@@ -100,10 +119,7 @@ class Optimizer:
 
     def __repr__(self) -> str:
         """The options, and what it changes."""
-        options = [f"{k}={v!r}" for k, v in vars(self).items() if isinstance(v, (int, float))]
-        count = sum(layer.parameters[name].size for layer, name in self.held)
-        what = f"for {len(self.held)} arrays, {count:,} numbers"
-        return f"{type(self).__name__}({', '.join(options)}) {what}"
+        return _told(self)
 
 # %% ../nbs/10_optimizers.ipynb #sgd
 class SGD(Optimizer):
@@ -198,9 +214,6 @@ class AdamW(Adam):
         super().update(parameter, gradient, state)
 
 # %% ../nbs/10_optimizers.ipynb #clip
-_Pairs = list[tuple[Array, Array]]  # of parameters and their gradients
-
-
 def clipped(pairs: _Pairs, longest: float) -> _Pairs:
     """The pairs with shorter gradients, if all together are longer than that. (10.12)
 
