@@ -31,6 +31,7 @@ from .train import *
 if TYPE_CHECKING:
     from nnlit.diagnosis import check_backward, check_gradients, check_loss
     from nnlit.mistakes import MISTAKES
+    from nnlit.not_learning import VitalSigns, vital_signs
     from nnlit.report import GradientError, Report, Result
     from nnlit.steps import check_modes, check_pairs, check_training_step, check_update
 
@@ -54,6 +55,7 @@ __all__ += ["Softmax", "softmax", "softmax_jacobian"]
 _CHECKER = {
     "diagnosis": ["MISTAKES", "GradientError", "Report", "Result", "check_backward",
                   "check_gradients", "check_loss"],
+    "not_learning": ["VitalSigns", "vital_signs"],
     "steps": ["check_modes", "check_pairs", "check_training_step", "check_update"],
 }
 __all__ += [name for names in _CHECKER.values() for name in names]
