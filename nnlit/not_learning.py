@@ -230,10 +230,14 @@ def check_call(
     for name, thing, method in [("loss", loss, "backward"), ("optimizer", optimizer, "step")]:
         if thing is not None and not callable(getattr(thing, method, None)):
             raise TypeError(f"{name} must have {method}(), but {type(thing).__name__} has not")
+        if isinstance(thing, type):
+            raise TypeError(f"{name} must be an object, not the class {thing.__name__}")
     x, target = as_array("x", x), as_array("target", target)
     if x.ndim == 0 or len(x) < 2 or target.ndim == 0 or len(target) != len(x):
         raise ValueError(f"x and target must have the same 2 samples or more, not shapes "
                          f"{x.shape} and {target.shape}")
-    check_finite("x", x)
-    check_finite("target", target)
+    for name, array in [("x", x), ("target", target)]:
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{name} must hold numbers, not {array.dtype}")
+        check_finite(name, array)
     return x, target

@@ -93,7 +93,7 @@ def known() -> dict[str, Any]:
         "rng": np.random.default_rng(0), "dtype": np.float64, "initializer": "he", "how": "xavier", "progress": False,
         "compiled": False, "training": True, "path": written(model), "f": lambda x: (x * x).sum(), "i": (0, 0), "a": x,
         "b": x + 1e-9, "kind": "parameters", "forward": lambda x: x * x, "backward": lambda grad, cache: (2 * cache * grad,),
-        "args": (x,), "lines": True, "rule": "sgd", "start": None, "inference": lambda x: x, "draws": 10,
+        "args": (x,), "lines": True, "rule": "sgd", "start": None, "inference": lambda x: x, "draws": 10, "samples": 4,
         "shuffle": lambda x, y: (x[::-1], y[::-1]), "update": lambda w, g: w - 0.1 * g, "step": sgd_step,
     }
 
