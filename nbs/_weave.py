@@ -51,8 +51,9 @@ class Cell:
 
     @property
     def summary(self) -> str:
-        """What stands for its code where that is folded."""
-        names = [name for name in self.defines() if "." not in name]
+        """What stands for its code where that is folded: the names it defines, those of helpers if it has no others."""
+        made = [node.name for node in ast.parse(self.code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        names = [name for name in self.defines() if "." not in name] or made
         return "The code of " + ", ".join(names) if names else "The code"
 
     def defines(self) -> dict[str, str]:

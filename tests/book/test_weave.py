@@ -162,7 +162,7 @@ def test_index_is_complete(site: Path) -> None:
             elif urlsplit(href).fragment:
                 assert re.search(rf"\b{name}\b", cell_at(site, "identifiers.html", href)[1].get_text()), href
     prose = ["\n".join(c.source for c in nbformat.read(n, as_version=4).cells if c.cell_type == "markdown") for n in NOTEBOOKS]
-    written = [m for text in prose for m in re.findall(r"<dfn\b.*?</dfn>", text)]
+    written = [m for text in prose for m in re.findall(r"<dfn\b.*?</dfn>", text, re.S)]
     places = terms.select("tbody td a")
     assert written and len(places) == len(written)
     for place in places:
