@@ -54,7 +54,8 @@ def mended(page: str, name: str) -> str:
     if title := re.search(r"<h[12]\b[^>]*>(.*?)</h", page, re.S):
         page = re.sub(r"<title>.*?</title>", lambda _: f"<title>{re.sub('<[^>]*>', '', title[1])}</title>", page, count=1)
     page = re.sub(r'(<span id="cb[\d-]+")><a href="#cb[^>]*></a>( *)', line, page)
-    page = re.sub(r"(?<!<msup>)(<mrow><mi[^>]*>\w+</mi><mo>&#8289;</mo></mrow>)(?=<m(?:[in]|sub|frac)\b)",  # ln 2
+    apart = "".join(f"(?<!<{script}>)" for script in ("msup", "msub", "munder", "msubsup"))  # ln 2, but not ln² or max over k
+    page = re.sub(apart + r"(<mrow><mi[^>]*>\w+</mi><mo>&#8289;</mo></mrow>)(?=<m(?:[in]|sub|frac)\b)",
                   r'\1<mspace width="0.167em"/>', page)
     start = '<li><a href="text/ch001.xhtml" epub:type="bodymatter">Start of the text</a></li>'
     return re.sub(r'(epub:type="landmarks".*?<ol>)', rf"\1{start}", page, flags=re.S) if name == "EPUB/nav.xhtml" else page

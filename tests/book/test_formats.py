@@ -16,7 +16,7 @@ import pytest
 import trees
 import yaml
 from conftest import ROOT, checker
-from epub import for_epub
+from epub import for_epub, mended
 from notebooks import BookError, Place, config, order, particulars
 from pypdf import PdfReader
 
@@ -267,6 +267,13 @@ def test_folded_code_stands_aside_in_every_format(tmp_path: Path) -> None:
     aside = r'#folded\("The code of check_it", label\("words-guard"\)\).*seen.*After.*The folded code.*def check_it'
     assert re.search(aside, source, re.S), source
     assert source.count("def check_it") == 1
+
+
+def test_a_space_follows_an_operator_and_not_its_script() -> None:
+    operator = '<mrow><mi mathvariant="normal">max</mi><mo>&#8289;</mo></mrow>'
+    assert mended(f"{operator}<mi>Z</mi>", "") == f'{operator}<mspace width="0.167em"/><mi>Z</mi>'
+    below = f"<msub>{operator}<mi>k</mi></msub>"
+    assert mended(below, "") == below
 
 
 def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_path: Path) -> None:
