@@ -108,8 +108,8 @@ def along(
 def agrees(line: Line, got: Array, v: Array) -> float | None:
     """The distance between a claim and a line, as a share of the claim, or None.
 
-    None unless it is within 1e-9 and rounding, the bend within a millionth and rounding,
-    and rounding itself below a millionth.
+    None unless it is within 1e-9 and rounding, the bend within 1e-6 and rounding,
+    and rounding itself below 1e-6.
     """
     size = float(np.linalg.norm(got * v))
     distance = abs(line.slope - float(np.vdot(got, v)))
