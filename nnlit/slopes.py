@@ -19,12 +19,12 @@ __all__ = ['Index', 'Loss', 'set_to', 'slopes', 'tell_apart', 'Line', 'along', '
 
 # %% ../nbs/07a_slopes.ipynb #set-to
 Index = tuple[int, ...]
-Loss = Callable[[], float]  # the loss as things stand: whoever nudges an array asks again
+Loss = Callable[[], float]  # the loss as things stand: nudge an array and ask again
 
 
 @contextmanager
 def set_to(array: Array, value: Any) -> Iterator[None]:
-    """Give an array other contents for the length of a with block; they are put back."""
+    """Give an array other contents for a with block; they are put back."""
     old = array.copy()
     try:
         array[...] = value
@@ -33,7 +33,9 @@ def set_to(array: Array, value: Any) -> Iterator[None]:
         array[...] = old
 
 # %% ../nbs/07a_slopes.ipynb #slopes
-def slopes(loss: Loss, here: float, array: Array, i: Index, eps: float) -> tuple[float, float]:
+def slopes(
+    loss: Loss, here: float, array: Array, i: Index, eps: float
+) -> tuple[float, float]:
     """The slopes of loss to the left and to the right of array[i], which is put back.
 
     here: the loss as it is. The mean of both is the central difference.
@@ -63,10 +65,11 @@ def tell_apart(
     central, jump, unsure = (left + right) / 2, np.abs(right - left), rounding / steps
     steepest = max(abs(left[3]), abs(right[3]))
     if jump[3] > 0.15 * jump[2] and jump[3] > 1e-3 * steepest + 10 * unsure[3]:
-        return "kink", np.nan  # a tenth of the step from 2 to 3, and the slopes no nearer
+        return "kink", np.nan  # a tenth of the step, and the slopes are no nearer
     between = np.abs(np.diff(central)) + jump[1:] + unsure[1:]  # (4,)
     k = int(np.argmin(np.nan_to_num(between, nan=np.inf)))
-    best, doubt = float(central[k + 1]), abs(central[k + 1] - central[k]) + unsure[k + 1]
+    best = float(central[k + 1])
+    doubt = abs(central[k + 1] - central[k]) + unsure[k + 1]
     size = max(abs(got), abs(best))
     if abs(got - best) > 3 * doubt + tolerance * size:
         return "wrong", best
@@ -86,7 +89,9 @@ class Line:
     noise: float
 
 
-def along(loss: Loss, here: float, array: Array, v: Array, h: float, rounding: float) -> Line:
+def along(
+    loss: Loss, here: float, array: Array, v: Array, h: float, rounding: float
+) -> Line:
     """Five points on the line array + t v, at t = -2h, -h, 0, h, 2h."""
     start, at = array.copy(), {0: here}
     try:
@@ -101,9 +106,10 @@ def along(loss: Loss, here: float, array: Array, v: Array, h: float, rounding: f
 
 # %% ../nbs/07a_slopes.ipynb #line-agrees
 def agrees(line: Line, got: Array, v: Array) -> float | None:
-    """The distance between a claim and a line, as a share of the claim; None if not right.
+    """The distance between a claim and a line, as a share of the claim, or None.
 
-    Right is: nearer than 1e-9, no kink of a millionth, and rounding hides no more than that.
+    None unless it is within 1e-9 and rounding, the bend within 1e-6 and rounding,
+    and rounding itself below 1e-6.
     """
     size = float(np.linalg.norm(got * v))
     distance = abs(line.slope - float(np.vdot(got, v)))
@@ -116,9 +122,9 @@ def agrees(line: Line, got: Array, v: Array) -> float | None:
 def right_along_lines(
     loss: Loss, array: Array, got: Array, rounding: float, rng: np.random.Generator
 ) -> float | None:
-    """The relative error along two random lines, if the claim is right on both, else None.
+    """The relative error along two random lines; None unless it is right on both.
 
-    A line that crosses a kink is tried again with steps ten and a hundred times smaller.
+    A line that crosses a kink is tried again with steps of a tenth and a hundredth.
     """
     here, errors = loss(), []
     for _ in range(2):
