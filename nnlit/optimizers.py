@@ -91,7 +91,8 @@ class Optimizer:
     clip_norm: float | None = Number(0, math.inf, above=True, optional=True)
 
     def __init__(
-        self, layers: Module | Iterable[Module], lr: float, clip_norm: float | None = None
+        self, layers: Module | Iterable[Module], lr: float,
+        clip_norm: float | None = None,
     ) -> None:
         self.layers = layers_of(layers)  # each by its path
         self.lr, self.clip_norm = lr, clip_norm
@@ -114,7 +115,7 @@ class Optimizer:
             self.update(parameter, gradient, state)
 
     def update(self, parameter: Array, gradient: Array, state: dict[str, Any]) -> None:
-        """Change the parameter in place; leave the gradient alone. state: {} at first."""
+        """Change the parameter in place, the gradient not. state: {} at first."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
     def __repr__(self) -> str:
@@ -123,10 +124,10 @@ class Optimizer:
 
 # %% ../nbs/10_optimizers.ipynb #sgd
 class SGD(Optimizer):
-    """Gradient descent: v = momentum v + grad, parameter -= lr v. Equations (10.4), (10.7).
+    """Gradient descent: v = momentum v + grad, parameter -= lr v. (10.4), (10.7).
 
-    momentum: in [0, 1) (Polyak 1964). weight_decay: from 0 up; weight_decay * parameter is
-    added to the gradient (L2 regularization), of every parameter, biases too.
+    momentum: in [0, 1) (Polyak 1964). weight_decay: from 0 up; weight_decay * parameter
+    is added to the gradient (L2 regularization), of every parameter, biases too.
     nesterov: the gradient is that of the point ahead, and the step is by (10.6).
     clip_norm: as in Optimizer; what is clipped is the gradient before weight decay.
     """
@@ -141,7 +142,8 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(layers, lr, clip_norm)
         check_type("nesterov", nesterov, bool)
-        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+        self.momentum, self.weight_decay = momentum, weight_decay
+        self.nesterov = nesterov
         if nesterov and not momentum:
             raise ValueError(f"nesterov needs a momentum above 0, not {momentum!r}")
 
@@ -155,12 +157,13 @@ class SGD(Optimizer):
             velocity = state["v"]
             velocity *= self.momentum
             velocity += gradient
-            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+            ahead = self.nesterov
+            gradient = gradient + self.momentum * velocity if ahead else velocity
         parameter -= self.lr * gradient
 
 # %% ../nbs/10_optimizers.ipynb #adam-code
 class Adam(Optimizer):
-    """A step of about lr for every weight, whatever its gradient's size. Equation (10.10).
+    """A step of about lr for every weight, whatever its gradient's size. (10.10)
 
     Kingma & Ba 2015, algorithm 1. lr and eps above 0, beta1 and beta2 in [0, 1).
     clip_norm: as in Optimizer.
@@ -179,7 +182,7 @@ class Adam(Optimizer):
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     def update(self, parameter: Array, gradient: Array, state: dict[str, Any]) -> None:
-        """One step; state keeps t and the averages m and v, shaped like the parameter."""
+        """One step; state keeps t and the averages m and v, shaped like parameter."""
         if not state:
             state.update(t=0, m=np.zeros_like(parameter), v=np.zeros_like(parameter))
         state["t"] += 1
@@ -193,7 +196,7 @@ class Adam(Optimizer):
 
 # %% ../nbs/10_optimizers.ipynb #adamw
 class AdamW(Adam):
-    """Adam, and every weight loses lr * weight_decay of itself a step. Equation (10.11).
+    """Adam, and every weight loses lr * weight_decay of itself a step. (10.11)
 
     Loshchilov & Hutter 2019, algorithm 2. weight_decay from 0 up; for every parameter.
     """
