@@ -17,8 +17,9 @@ from nnlit.checks import (
 )
 from .losses import ClassLoss
 from .module import Module, walk
-from .optimizers import Adam
+from .optimizers import Adam, Optimizer
 from .state import Snapshot
+from .train import check_same_model
 
 # %% auto #0
 __all__ = ['LEAST', 'WARM', 'Sign', 'VitalSigns', 'judged', 'rms', 'chance_level', 'one_step', 'signs_of_start', 'signs_of_few',
@@ -232,6 +233,8 @@ def check_call(
             raise TypeError(f"{name} must have {method}(), but {type(thing).__name__} has not")
         if isinstance(thing, type):
             raise TypeError(f"{name} must be an object, not the class {thing.__name__}")
+    if isinstance(optimizer, Optimizer):
+        check_same_model(model, optimizer)
     x, target = as_array("x", x), as_array("target", target)
     if x.ndim == 0 or len(x) < 2 or target.ndim == 0 or len(target) != len(x):
         raise ValueError(f"x and target must have the same 2 samples or more, not shapes "
@@ -240,4 +243,6 @@ def check_call(
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{name} must hold numbers, not {array.dtype}")
         check_finite(name, array)
+    if (target == target[0]).all():
+        raise ValueError("target must not be the same for every sample: there is nothing to learn")
     return x, target

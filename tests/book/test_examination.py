@@ -29,7 +29,7 @@ def test_examination_prints_its_questions_alone(site: Path, chromium: str, schem
     assert 2 <= sides <= SIDES, f"{sides} sides"
     assert re.search(rb"/MediaBox\s*\[0 0 59[45][.\d]* 84[12][.\d]*\]", pdf), "not A4"
     assert answers <= cells == 1, "something of an answer is printed"
-    kinds = "On paper|Say why|In code|Find the fault"
+    kinds = "On paper|Say why|In code|Reckon|Find the fault|Find the cause"
     assert [int(n) for n in re.findall(rf"^(\d+)\. (?:{kinds})\.", text, re.M)] == list(range(1, 41))
     assert "Name" in text and "Answer" not in text and "assert" not in text
 

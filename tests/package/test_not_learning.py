@@ -183,3 +183,18 @@ def test_a_sign_and_its_table() -> None:
 
 def test_by_name_from_the_package() -> None:
     assert nn.vital_signs is vital_signs and "vital_signs" in nn.__all__ and "VitalSigns" in nn.__all__
+
+
+@pytest.mark.parametrize("same", [np.zeros(24, int), np.ones((24, 2)), np.tile([0.0, 1.0, 0.0], (24, 1))])
+def test_targets_that_are_all_the_same_are_refused(same: Any) -> None:
+    with pytest.raises(ValueError, match="target must not be the same for every sample"):
+        vital_signs(network(), nn.SoftmaxCrossEntropyLoss(), x, same)
+
+
+def test_an_optimizer_of_another_model_is_refused() -> None:
+    model = network()
+    with pytest.raises(ValueError, match="optimizer must hold layers of this model"):
+        vital_signs(model, nn.SoftmaxCrossEntropyLoss(), x, labels, nn.SGD(network(), 0.1))
+    last = model.layers[2]
+    report = vital_signs(model, nn.SoftmaxCrossEntropyLoss(), x, labels, nn.SGD(last, 0.1))  # too few, but its own
+    assert "0.W: update" in report.flagged
