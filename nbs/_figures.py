@@ -207,7 +207,7 @@ def box(ax: Axes, x: float, y: float, width: float, height: float, words: str, c
 
 
 def book_map(parts: dict[str, list[tuple[str, str]]]) -> Picture:
-    """The chapters as units, each a link, in columns that are the parts, {part: [(short name, page), ...]}, joined in reading order."""
+    """The chapters as units, each a link, in a column for each part, {part: [(short name, page), ...]}, in reading order."""
     width, row = 250, 46
     tallest = max(len(chapters) for chapters in parts.values())
     height = 70 + row * tallest
