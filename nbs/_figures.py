@@ -207,7 +207,7 @@ def box(ax: Axes, x: float, y: float, width: float, height: float, words: str, c
 
 
 def book_map(parts: dict[str, list[tuple[str, str]]]) -> Picture:
-    """The chapters as the units of one network, each a link: parts are its layers, {part: [(short name, page), ...]}."""
+    """The chapters as units, each a link, in a column for each part, {part: [(short name, page), ...]}, in reading order."""
     width, row = 250, 46
     tallest = max(len(chapters) for chapters in parts.values())
     height = 70 + row * tallest
@@ -218,10 +218,9 @@ def book_map(parts: dict[str, list[tuple[str, str]]]) -> Picture:
         columns[c].insert(0, (30 + c * (width + 60), 12, part, ""))
     out = []
     for left, right in itertools.pairwise(columns):
-        for x, y, _, _ in left[1:]:
-            for u, v, _, _ in right[1:]:
-                out.append(f'<path d="M{x + width} {y + 17} C{x + width + 30} {y + 17} {u - 30} {v + 17} {u} {v + 17}"/>')
-    edges = f'<g fill="none" stroke="{VARIABLES[MUTED]}" stroke-opacity="0.28">{"".join(out)}</g>'
+        (x, y, _, _), (u, v, _, _) = left[-1], right[1]  # from a part's last chapter to the next one's first
+        out.append(f'<path d="M{x + width} {y + 17} C{x + width + 45} {y + 17} {u - 45} {v + 17} {u} {v + 17}"/>')
+    edges = f'<g fill="none" stroke="{VARIABLES[MUTED]}" stroke-opacity="0.6">{"".join(out)}</g>'
     boxes = []
     for c, column in enumerate(columns):
         colour = VARIABLES[(INPUT, BATCH, OUTPUT)[c % 3]]

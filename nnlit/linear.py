@@ -22,7 +22,7 @@ class Linear(Module):
 
     parameters: W (n_in, n_out) from the initializer, b (n_out,) of zeros.
     initializer: 'he', 'xavier', or a function (n_in, n_out, rng) -> W.
-    rng: a seed or a NumPy Generator; None draws anew each time. dtype: float64 or float32.
+    rng: a seed or a NumPy Generator; None draws anew. dtype: float64 or float32.
     Raises ValueError for widths below 1 or an unknown initializer, TypeError for dtype.
     """
 

@@ -38,7 +38,7 @@ class Link:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def set_gradients(self, grad: Array) -> None:
-        """backward for a layer that has nobody below; a subclass may save computing dx."""
+        """backward for a layer that has nobody below; a subclass may spare dx."""
         self.backward(grad)
 
 # %% ../nbs/01_modules.ipynb #door
@@ -226,8 +226,8 @@ def _kind(value: Any) -> str:
 class Sequential(_Row):
     """Modules in a row, itself a module. Parameter 'W' of layer 0 is called '0.W'.
 
-    Can be indexed, counted and iterated over. Raises ValueError for no layer or one that
-    stands twice, TypeError for no Module.
+    Can be indexed, counted and iterated over. Raises ValueError for no layer or one
+    that stands twice, TypeError for no Module.
     """
 
     def __init__(self, *layers: Module) -> None:
@@ -246,7 +246,7 @@ class Sequential(_Row):
         return grad
 
     def set_gradients(self, grad: Array) -> None:
-        """backward without the first layer's dx, which a training step does not need."""
+        """backward without the first layer's dx, which training does not need."""
         for layer in self.layers[:0:-1]:
             grad = layer.backward(grad)
         self.layers[0].set_gradients(grad)
