@@ -56,7 +56,7 @@ STARTS = {"he": ("ReLU", "2 / n_in", "6 / n_in"), "xavier": ("tanh, softmax", "2
 FACTORS = {"a factor of 2": 2, "a factor of 3": 3, "a mean over 4": 4, "a mean over 5": 5, "a mean over 32": 32}
 RULES = [
     "<b>A parameter’s gradient sums over the batch:</b> explicitly for b, inside the matrix product for W.",
-    "<b>The gradient of a layer’s input treats every sample by itself:</b> a product for ReLU, one Jacobian per sample for softmax.",
+    "<b>The gradient of a layer’s input treats every sample by itself:</b> a product for ReLU, a Jacobian a sample for softmax.",
     "<b>Track shapes.</b> Every array line carries its shape, and a gradient has the shape of its array.",
 ]
 CONFUSIONS = {
