@@ -1,11 +1,15 @@
 """The book's tests use the book's own tools, and build the site once."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from configparser import ConfigParser, SectionProxy
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +67,23 @@ def chromium() -> str:
     if not path and os.environ.get("REQUIRE_BROWSER"):
         pytest.fail("REQUIRE_BROWSER is set, but no Chromium was found on PATH")
     return path or pytest.skip("no Chromium on PATH (set CHROMIUM to its path): make checkers")
+
+
+@contextmanager
+def printed(page: Path, chromium: str, scheme: str, first: str = "() => null") -> Iterator[tuple[Any, int]]:
+    """A page as it prints, after a script has run on it: its tab, set to the medium of print, and the number of its A4 sides."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
+        tab = browser.new_context(color_scheme=scheme).new_page()
+        tab.goto(page.as_uri())
+        tab.evaluate(first)
+        pdf = tab.pdf(prefer_css_page_size=True)
+        assert re.search(rb"/MediaBox\s*\[0 0 59[45][.\d]* 84[12][.\d]*\]", pdf), "not A4"
+        tab.emulate_media(media="print")
+        yield tab, len(re.findall(rb"/Type\s*/Page\b", pdf))
+        browser.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,29 +5,20 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from conftest import printed
 
 SIDES = 4
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_examination_prints_its_questions_alone(site: Path, chromium: str, scheme: str) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
-        tab = browser.new_context(color_scheme=scheme).new_page()
-        tab.goto((site / "examination.html").as_uri())
-        tab.evaluate("() => document.querySelectorAll('main details').forEach(d => d.open = true)")  # as they may have been left
-        pdf = tab.pdf(prefer_css_page_size=True)
-        tab.emulate_media(media="print")
+    opened = "() => document.querySelectorAll('main details').forEach(d => d.open = true)"  # as they may have been left
+    with printed(site / "examination.html", chromium, scheme, opened) as (tab, sides):
         text = str(tab.evaluate("() => document.body.innerText"))
         seen = "e => e.checkVisibility({visibilityProperty: true})"
         answers = tab.evaluate(f"() => [...document.querySelectorAll('main details, main .cell')].filter({seen}).length")
         cells = tab.evaluate(f"() => [...document.querySelectorAll('main .cell .exam-head')].filter({seen}).length")
-        browser.close()
-    sides = len(re.findall(rb"/Type\s*/Page\b", pdf))
     assert 2 <= sides <= SIDES, f"{sides} sides"
-    assert re.search(rb"/MediaBox\s*\[0 0 59[45][.\d]* 84[12][.\d]*\]", pdf), "not A4"
     assert answers <= cells == 1, "something of an answer is printed"
     kinds = "On paper|Say why|In code|Reckon|Find the fault|Find the cause"
     assert [int(n) for n in re.findall(rf"^(\d+)\. (?:{kinds})\.", text, re.M)] == list(range(1, 41))
