@@ -20,7 +20,7 @@ from nnlit.normalization import BatchNorm
 from nnlit.recurrence import RNN
 
 EPS, RATE = 1e-5, 0.4
-LETTERS = {2: "N", 7: "T", 6: "R", 12: "D", 3: "H", 11: "V", 4: "d", 5: "C", 8: "K", 9: "P"}  # by their lengths, all different
+LETTERS = {1: "1", 2: "N", 7: "T", 6: "R", 12: "D", 3: "H", 11: "V", 4: "d", 5: "C", 8: "K", 9: "P"}  # by their lengths, all different
 
 
 @dataclass

@@ -29,11 +29,22 @@ from .softmax import Softmax, softmax, softmax_jacobian  # by name: softmax is a
 from .train import *
 
 if TYPE_CHECKING:
+    from nnlit.attention import DotProductAttention, SelfAttention
+    from nnlit.blockwise import BlockwiseAttention
+    from nnlit.convolution import Conv2D
     from nnlit.diagnosis import check_backward, check_gradients, check_loss
+    from nnlit.dropout import Dropout
+    from nnlit.embedding import Embedding, TiedOutput
+    from nnlit.gates import LSTM
+    from nnlit.layer_norm import LayerNorm, RMSNorm
     from nnlit.mistakes import MISTAKES
+    from nnlit.normalization import BatchNorm
     from nnlit.not_learning import VitalSigns, vital_signs
+    from nnlit.pooling import Flatten, MaxPool2D, MeanPool2D
+    from nnlit.recurrence import RNN, LastStep
     from nnlit.report import GradientError, Report, Result
     from nnlit.steps import check_modes, check_pairs, check_training_step, check_update
+    from nnlit.transformer import Block, TokenLoss, Transformer, generate
 
 # %% ../nbs/index.ipynb #package-names
 __version__ = "0.1.0"
@@ -52,19 +63,30 @@ __all__ += optimizers.__all__
 __all__ += schedules.__all__
 __all__ += train.__all__
 __all__ += ["Softmax", "softmax", "softmax_jacobian"]
-_CHECKER = {
+_LATER = {
+    "attention": ["DotProductAttention", "SelfAttention"],
+    "blockwise": ["BlockwiseAttention"],
+    "convolution": ["Conv2D"],
     "diagnosis": ["MISTAKES", "GradientError", "Report", "Result", "check_backward",
                   "check_gradients", "check_loss"],
+    "dropout": ["Dropout"],
+    "embedding": ["Embedding", "TiedOutput"],
+    "gates": ["LSTM"],
+    "layer_norm": ["LayerNorm", "RMSNorm"],
+    "normalization": ["BatchNorm"],
     "not_learning": ["VitalSigns", "vital_signs"],
+    "pooling": ["Flatten", "MaxPool2D", "MeanPool2D"],
+    "recurrence": ["LastStep", "RNN"],
     "steps": ["check_modes", "check_pairs", "check_training_step", "check_update"],
+    "transformer": ["Block", "TokenLoss", "Transformer", "generate"],
 }
-__all__ += [name for names in _CHECKER.values() for name in names]
+__all__ += [name for names in _LATER.values() for name in names]
 
 
 def __getattr__(name: str) -> Any:
-    """The checker comes when it is asked for: it is large, and a training does not need it."""
-    for home, names in _CHECKER.items():
+    """The checker and today's layers come when asked for: a small training needs neither."""
+    for home, names in _LATER.items():
         if name == home or name in names:
-            checker = import_module(f"nnlit.{home}")
-            return checker if name == home else getattr(checker, name)
+            module = import_module(f"nnlit.{home}")
+            return module if name == home else getattr(module, name)
     raise AttributeError(f"module 'nnlit' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The cheat sheet prints on one A4 page, and nothing of the page around it prints with it."""
+"""The cheat sheet prints on both sides of one A4, and nothing of the page around it prints with it."""
 
 from pathlib import Path
 
@@ -8,19 +8,22 @@ from conftest import printed
 import nnlit
 from nnlit import Loss, Module
 
+import _sheet_two
 from _sheet import LAYERS
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_sheet_prints_on_one_page(site: Path, chromium: str, scheme: str) -> None:
+def test_sheet_prints_on_two_sides(site: Path, chromium: str, scheme: str) -> None:
     with printed(site / "cheatsheet.html", chromium, scheme) as (tab, sides):
         outside = "e => e.checkVisibility() && !e.closest('.sheet') && !e.querySelector('.sheet')"
         assert tab.evaluate(f"() => [...document.querySelectorAll('main *')].filter({outside}).length") == 0
-    assert sides == 1
+    assert sides == 2
 
 
 def test_every_layer_and_loss_has_its_lines() -> None:
     """A new one fails here by its name. What holds others, or leaves its formula to others, has none."""
     classes = [c for c in map(vars(nnlit).get, nnlit.__all__) if isinstance(c, type) and issubclass(c, Module | Loss)]
-    without = {"Module", "Sequential", "Loss", "ClassLoss"}
-    assert {c.__name__ for c in classes} - without == {type(row.make()).__name__ for row in LAYERS}
+    without = {"Module", "Sequential", "Loss", "ClassLoss", "MaxPool2D", "MeanPool2D", "Flatten", "LastStep", "SelfAttention",
+               "BlockwiseAttention", "Block", "Transformer", "TokenLoss"}
+    rows = [*LAYERS, *_sheet_two.LAYERS]
+    assert {c.__name__ for c in classes} - without == {type(row.make()).__name__ for row in rows}
