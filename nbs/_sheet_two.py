@@ -1,4 +1,4 @@
-"""The second side of the cheat sheet: today's layers. Its lines are executed and compared with the package like those of the first."""
+"""The back of the cheat sheet: today's layers. Its lines are executed and compared with the package like those in front."""
 
 import ast
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from _sheet import TABLE, block, code, table
 
 from nnlit.attention import DotProductAttention
 from nnlit.convolution import Conv2D, sliding_windows
@@ -19,13 +18,15 @@ from nnlit.layer_norm import LayerNorm, RMSNorm
 from nnlit.normalization import BatchNorm
 from nnlit.recurrence import RNN
 
+from _sheet import TABLE, block, code, table
+
 EPS, RATE = 1e-5, 0.4
-LETTERS = {1: "1", 2: "N", 7: "T", 6: "R", 12: "D", 3: "H", 11: "V", 4: "d", 5: "C", 8: "K", 9: "P"}  # by their lengths, all different
+LETTERS = {1: "1", 2: "N", 7: "T", 6: "R", 12: "D", 3: "H", 11: "V", 4: "d", 5: "C", 8: "K", 9: "P"}  # by length
 
 
 @dataclass
 class Row:
-    """One layer: its name, what makes it, what its lines begin with, the lines, and what surrounds them where they are a loop's."""
+    """One layer: its name, what makes it, what its lines begin with, the lines, and the loop around them."""
     name: str
     make: Callable[[], Any]
     given: Callable[[np.random.Generator, Any], dict[str, Any]]
@@ -43,7 +44,8 @@ def rows_of(rng: np.random.Generator, layer: Any) -> dict[str, Any]:
 
 def dropped(rng: np.random.Generator, layer: Any) -> dict[str, Any]:
     """The layer's own draws, once more."""
-    return {**rows_of(rng, layer), "p": RATE, "rng": SimpleNamespace(random=partial(np.random.default_rng(0).random, dtype=np.float32))}
+    again = partial(np.random.default_rng(0).random, dtype=np.float32)
+    return {**rows_of(rng, layer), "p": RATE, "rng": SimpleNamespace(random=again)}
 
 
 def sequence(rng: np.random.Generator, layer: Any) -> dict[str, Any]:
@@ -64,7 +66,9 @@ def loop(lines: list[str], indent: str = "    ") -> str:
     return "".join(f"{indent}{line}\n" for line in lines)
 
 
-RNN_PROGRAM = (f"dWh, dx, dh = np.zeros_like(Wh), np.zeros_like(x), 0\nfor t in range(7):\n{loop(RNN_LINES[:1])}{BACK}{loop(RNN_LINES[1:])}")
+RNN_PROGRAM = (
+    f"dWh, dx, dh = np.zeros_like(Wh), np.zeros_like(x), 0\nfor t in range(7):\n{loop(RNN_LINES[:1])}"
+    f"{BACK}{loop(RNN_LINES[1:])}")
 LSTM_PROGRAM = (
     f"{SIGMOID}kept, dh, dc, dWf, dx = {{}}, 0, 0, 0, np.zeros_like(x)\nfor t in range(7):\n"
     "    zi, zf, zg, zo = (x[t] @ Wx[k] + h[t - 1] @ Wh[k] + b[k] for k in range(4))\n"
@@ -84,49 +88,61 @@ LAYERS = [
         ["c = x - mean(x)", "s = np.sqrt(mean(c * c) + eps)", "n = c / s", "y = gamma * n + beta", *NORMALIZED,
          "dx = (g - mean(g) - n * mean(g * n)) / s"], "n, s"),
     Row("RMS norm", lambda: RMSNorm(12), rows_of,
-        ["s = np.sqrt(mean(x * x) + eps)", "n = x / s", "y = gamma * n", "g = grad * gamma", "dx = (g - n * mean(g * n)) / s"], "n, s"),
+        ["s = np.sqrt(mean(x * x) + eps)", "n = x / s", "y = gamma * n", "g = grad * gamma",
+         "dx = (g - n * mean(g * n)) / s"], "n, s"),
     Row("Embedding", lambda: Embedding(11, 12, rng=0),
         lambda rng, layer: {"x": rng.integers(0, 11, size=(2, 7)), "grad": rng.normal(size=(2, 7, 12))},
         ["y = W[x]", "dW = np.zeros_like(W)", "np.add.at(dW, x, grad)"], "x"),
     Row("Tied output", lambda: TiedOutput(Embedding(11, 12, rng=0)),
-        lambda rng, layer: {"x": rng.normal(size=(6, 12)), "grad": rng.normal(size=(6, 11)), "W": layer.embedding.parameters["W"]},
+        lambda rng, layer: {"x": rng.normal(size=(6, 12)), "grad": rng.normal(size=(6, 11)),
+                            "W": layer.embedding.parameters["W"]},
         ["y = x @ W.T", "dW = grad.T @ x", "dx = grad @ W"], "x"),
     Row("Convolution", lambda: Conv2D(5, 8, 3, rng=0),
         lambda rng, layer: {"x": rng.normal(size=(2, 11, 11, 5)), "grad": rng.normal(size=(2, 9, 9, 8))},
-        ["w = sliding_windows(x, 3)", 'y = np.einsum("npqijc,ijck->npqk", w, W) + b', 'dW = np.einsum("npqijc,npqk->ijck", w, grad)',
+        ["w = sliding_windows(x, 3)", 'y = np.einsum("npqijc,ijck->npqk", w, W) + b',
+         'dW = np.einsum("npqijc,npqk->ijck", w, grad)',
          "db = grad.sum(axis=(0, 1, 2))", 'back = np.einsum("npqk,ijck->npqijc", grad, W)', "dx = np.zeros_like(x)",
          "for i, j in np.ndindex(3, 3): dx[:, i:i + P, j:j + P] += back[:, :, :, i, j]"], "w",
         letters={**LETTERS, 11: "H", 3: "s"}),
     Row("Recurrence, step t", lambda: RNN(12, 3, rng=0), sequence, RNN_LINES, "x, h", RNN_PROGRAM),
     Row("LSTM, step t", lambda: LSTM(12, 3, rng=0), sequence, LSTM_LINES, "x, h, c, gates", LSTM_PROGRAM),
     Row("Attention, one head", lambda: DotProductAttention(), lambda rng, layer: {
-        **{name: rng.normal(size=(7, 4)) for name in ("q", "k", "v", "grad")}, "mask": np.triu(np.full((7, 7), -np.inf), 1), "d": 4},
+        **{name: rng.normal(size=(7, 4)) for name in ("q", "k", "v", "grad")}, "d": 4,
+        "mask": np.triu(np.full((7, 7), -np.inf), 1)},
         ["S = q @ k.T / np.sqrt(d) + mask", "P = softmax(S)", "y = P @ v", "dv = P.T @ grad", "dP = grad @ v.T",
-         "dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))", "dq = dS @ k / np.sqrt(d)", "dk = dS.T @ q / np.sqrt(d)"], "q, k, v, P",
+         "dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))", "dq = dS @ k / np.sqrt(d)",
+         "dk = dS.T @ q / np.sqrt(d)"], "q, k, v, P",
         inputs=("q", "k", "v")),
 ]
 FACTS = {
     "Over which axes": [
-        ("γ, β, b, W: shared by all rows", "all axes before the last"), ("batch norm’s mean, variance", "all axes before the last"),
-        ("layer norm’s, RMS norm’s, softmax", "the last axis, within a row"), ("a kernel, Wh: shared by places, steps", "places, steps, samples"),
+        ("γ, β, b, W: shared by all rows", "all axes before the last"),
+        ("batch norm’s mean, variance", "all axes before the last"),
+        ("layer norm’s, RMS norm’s, softmax", "the last axis, within a row"),
+        ("a kernel, Wh: shared by places, steps", "places, steps, samples"),
         ("a table’s row, a tied table", "all its uses")],
     "How many": [
         ("places of a kernel", code("(n + 2 * padding - size) // stride + 1")), ("convolution", code("size * size * C * K + K")),
-        ("LSTM", code("4 * (D * H + H * H + H)")), ("block of a transformer", code("12 * D * D") + " and biases, norms"),
-        ("attention weights", code("N * heads * T * T") + " numbers, or N · heads · T log-sums"), ("a training step", "6 FLOPs a parameter and token")],
+        ("LSTM", code("4 * (D * H + H * H + H)")),
+        ("block of a transformer", code("12 * D * D") + " and biases, norms"),
+        ("attention weights", code("N * heads * T * T") + " numbers, or N · heads · T log-sums"),
+        ("a training step", "6 FLOPs a parameter and token")],
     "Before the first step": [
-        ("γ 1, β 0", "the norm is a norm"), ("embedding", "deviation 0.02: first loss ln V"), ("last product of a branch", code("/ np.sqrt(2 * depth)")),
+        ("γ 1, β 0", "the norm is a norm"), ("embedding", "deviation 0.02: first loss ln V"),
+        ("last product of a branch", code("/ np.sqrt(2 * depth)")),
         ("Wh", "orthogonal: no length changes"), ("forget gate’s bias", "1: open")],
 }
 WORDS = {
-    "A block": f"<p>{code('x = x + attention(norm1(x))')}<br>{code('x = x + down(relu(up(norm2(x))))')}<br>Backward, a fork adds: "
-               f"{code('dx = grad + norm.backward(f.backward(grad))')}</p>",
-    "Training and inference": "<p>Dropout draws in training and is x in inference. Batch norm takes the batch’s statistics in training, "
-                              "the running ones in inference. Validate in inference mode.</p>",
-    "Laws to check by": "<p>Layer norm: every row of dx sums to 0 and is at right angles to n. Batch norm: every column does. Attention: rows of dS "
-                        "sum to 0; causal: output t does not move with inputs after t. Embedding: rows that nobody read get 0.</p>",
-    "Traps": f"<p>{code('dW[x] += grad')} loses repeated ids. A mask of 0 still looks ahead: −∞, before the softmax. Steps, places, uses: {code('+=')}, "
-             "not =. (N, C, H, W) to (N, H, W, C), heads out of a width: transpose, not reshape alone. Targets shifted by one.</p>",
+    "A block": f"<p>{code('x = x + attention(norm1(x))')}<br>{code('x = x + down(relu(up(norm2(x))))')}<br>"
+               f"Backward, a fork adds: {code('dx = grad + norm.backward(f.backward(grad))')}</p>",
+    "Training and inference": "<p>Dropout draws in training and is x in inference. Batch norm takes the batch’s statistics "
+                              "in training, the running ones in inference. Validate in inference mode.</p>",
+    "Laws to check by": "<p>Layer norm: every row of dx sums to 0 and is at right angles to n. Batch norm: every column is. "
+                        "Attention: rows of dS sum to 0; causal: output t does not move with inputs after t. Embedding: rows "
+                        "that nobody read get 0.</p>",
+    "Traps": f"<p>{code('dW[x] += grad')} loses repeated ids. A mask of 0 still looks ahead: −∞, before the softmax. Steps, "
+             f"places, uses: {code('+=')}, not =. (N, C, H, W) to (N, H, W, C), heads out of a width: transpose, not reshape alone. "
+             "Targets shifted by one.</p>",
 }
 
 
@@ -166,7 +182,8 @@ def layers_table() -> str:
         known = run(row)[0]
         rest = [f"<td>{code(line)}</td><td>{shape(line, row, known)}</td></tr>" for line in row.lines]
         kept = f" <small>keeps {code(row.keeps)}</small>" if row.keeps else ""
-        groups.append(f'<tbody>\n<tr><th scope="rowgroup" rowspan="{len(rest)}">{row.name}{kept}</th>' + "\n<tr>".join(rest) + "\n</tbody>")
+        name = f'<th scope="rowgroup" rowspan="{len(rest)}">{row.name}{kept}</th>'
+        groups.append(f"<tbody>\n<tr>{name}" + "\n<tr>".join(rest) + "\n</tbody>")
     head = "".join(f'<th scope="col">{c}</th>' for c in ("layer", "forward, then backward", "shapes"))
     return f'{TABLE} class="sheet-layers"><thead><tr>{head}</tr></thead>\n' + "\n".join(groups) + "\n</table>"
 
@@ -176,11 +193,13 @@ class SecondSide:
 
     def _repr_html_(self) -> str:
         about = 'tabindex="0" role="region" aria-label="today’s layers, forward and backward"'
-        blocks = [*(block(head, table(rows)) for head, rows in FACTS.items()), *(block(head, text) for head, text in WORDS.items())]
+        blocks = [block(head, table(rows)) for head, rows in FACTS.items()]
+        blocks += [block(head, text) for head, text in WORDS.items()]
         notation = ("R rows: all axes before the last; T steps, D width in, H width out, V ids, d a head’s width; "
                     "mean over the last axis, keepdims")
-        return (f'<div class="sheet sheet-two">\n<p class="sheet-title">nnlit: today’s layers <small>{notation}</small></p>\n'
-                f'<div class="sheet-scroll" {about}>\n{layers_table()}\n</div>\n<div class="sheet-blocks">\n' + "\n".join(blocks) + "\n</div>\n</div>")
+        title = f'<p class="sheet-title">nnlit: today’s layers <small>{notation}</small></p>'
+        return (f'<div class="sheet sheet-two">\n{title}\n<div class="sheet-scroll" {about}>\n{layers_table()}\n</div>\n'
+                '<div class="sheet-blocks">\n' + "\n".join(blocks) + "\n</div>\n</div>")
 
     def __repr__(self) -> str:
         return "\n".join(f"{row.name}: {line}" for row in LAYERS for line in row.lines)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+import _sheet_two
 import pytest
 from conftest import printed
 
 import nnlit
 from nnlit import Loss, Module
 
-import _sheet_two
 from _sheet import LAYERS
 
 

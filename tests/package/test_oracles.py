@@ -10,7 +10,8 @@ from today import LOSSES_TODAY, TODAY
 import nnlit
 from nnlit import Linear, Loss, Module, Optimizer
 
-TABLES: list[tuple[type[Any], dict[str, Any]]] = [(Module, LAYERS | TODAY), (Loss, LOSSES | LOSSES_TODAY), (Optimizer, OPTIMIZERS)]
+TABLES: list[tuple[type[Any], dict[str, Any]]] = [
+    (Module, LAYERS | TODAY), (Loss, LOSSES | LOSSES_TODAY), (Optimizer, OPTIMIZERS)]
 FORMULA = {Module: "backward", Loss: "backward", Optimizer: "update"}  # who has not written it is none yet
 
 

@@ -1,4 +1,4 @@
-"""Today's layers, and beside each a formula in autograd's NumPy that shares no code with it: by sums over taps, steps and pairs."""
+"""Today's layers, and beside each a formula in autograd's NumPy that shares no code with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,20 +44,16 @@ def attention(q: Any, k: Any, v: Any, causal: bool) -> Any:
     return anp.einsum("nhts,nhsd->nhtd", e / anp.sum(e, axis=-1, keepdims=True), v)
 
 
-def self_attention(x: Any, p: Any, heads: int, at: str = "", causal: bool = True) -> Any:
+def self_attention(x: Any, p: Any, heads: int, path: str = "", causal: bool = True) -> Any:
     """Each head from its own columns of the weights, cut out by hand."""
     D, outs = x.shape[-1], []
     d = D // heads
-    W, b = p[f"{at}qkv.W"], p[f"{at}qkv.b"]
+    W, b = p[f"{path}qkv.W"], p[f"{path}qkv.b"]
     for h in range(heads):
-        q, k, v = ((x @ W[:, j * D + h * d : j * D + h * d + d] + b[j * D + h * d : j * D + h * d + d])[:, None] for j in range(3))
+        at = [slice(j * D + h * d, j * D + h * d + d) for j in range(3)]
+        q, k, v = ((x @ W[:, columns] + b[columns])[:, None] for columns in at)
         outs.append(attention(q, k, v, causal)[:, 0])
-    return anp.concatenate(outs, axis=-1) @ p[f"{at}out.W"] + p[f"{at}out.b"]
-
-
-def parts(p: Any, start: str, ends: list[str]) -> list[Any]:
-    """The parameters below a path that end so, whatever modules lie between."""
-    return [next(v for k, v in p.items() if k.startswith(start) and k.endswith(e)) for e in ends]
+    return anp.concatenate(outs, axis=-1) @ p[f"{path}out.W"] + p[f"{path}out.b"]
 
 
 def block(x: Any, p: Any, heads: int, at: str = "") -> Any:
@@ -129,7 +125,8 @@ def floats(*shapes: tuple[int, ...]) -> Draw:
 
 @dataclass
 class Today:
-    """make(dtype): a layer; draw(rng): its inputs; formula(layer, inputs, parameters): the same function, to be differentiated."""
+    """make(dtype): a layer; draw(rng): its inputs; formula(layer, inputs, parameters): the same function."""
+
     make: Callable[[Any], Module]
     draw: Draw
     formula: Callable[..., Any]
@@ -142,13 +139,22 @@ def ids(shape: tuple[int, ...], count: int) -> Draw:
 IMAGES, SEQUENCE, HEADS = floats((2, 9, 8, 4)), floats((3, 5, 6)), floats((2, 3, 5, 4), (2, 3, 5, 4), (2, 3, 5, 4))
 TODAY = {
     "Dropout": Today(lambda t: Dropout(0.4, rng=0), SEQUENCE, lambda m, x, p: x * m.cache[0] / 0.6),
-    "BatchNorm": Today(lambda t: BatchNorm(6, dtype=t), SEQUENCE, lambda m, x, p: normalized(x, (0, 1)) * p["gamma"] + p["beta"]),
+    "BatchNorm": Today(
+        lambda t: BatchNorm(6, dtype=t), SEQUENCE, lambda m, x, p: normalized(x, (0, 1)) * p["gamma"] + p["beta"]
+    ),
     "LayerNorm": Today(lambda t: LayerNorm(6, dtype=t), SEQUENCE, lambda m, x, p: normalized(x, -1) * p["gamma"] + p["beta"]),
-    "RMSNorm": Today(lambda t: RMSNorm(6, dtype=t), SEQUENCE,
-                     lambda m, x, p: x / anp.sqrt(anp.mean(x * x, axis=-1, keepdims=True) + 1e-5) * p["gamma"]),
+    "RMSNorm": Today(
+        lambda t: RMSNorm(6, dtype=t),
+        SEQUENCE,
+        lambda m, x, p: x / anp.sqrt(anp.mean(x * x, axis=-1, keepdims=True) + 1e-5) * p["gamma"],
+    ),
     "Embedding": Today(lambda t: Embedding(7, 4, rng=0, dtype=t), ids((3, 5), 7), lambda m, x, p: np.eye(7)[x] @ p["W"]),
-    "TiedOutput": Today(lambda t: TiedOutput(Embedding(7, 4, rng=0, dtype=t)), floats((5, 4)), lambda m, x, p: x @ p["embedding.W"].T),
-    "Conv2D": Today(lambda t: Conv2D(4, 5, 3, stride=2, padding=1, rng=0, dtype=t), IMAGES, lambda m, x, p: convolution(x, p, 2, 1)),
+    "TiedOutput": Today(
+        lambda t: TiedOutput(Embedding(7, 4, rng=0, dtype=t)), floats((5, 4)), lambda m, x, p: x @ p["embedding.W"].T
+    ),
+    "Conv2D": Today(
+        lambda t: Conv2D(4, 5, 3, stride=2, padding=1, rng=0, dtype=t), IMAGES, lambda m, x, p: convolution(x, p, 2, 1)
+    ),
     "MaxPool2D": Today(lambda t: MaxPool2D(3, stride=2), IMAGES, lambda m, x, p: pooled(x, 3, 2, anp.max)),
     "MeanPool2D": Today(lambda t: MeanPool2D(2), IMAGES, lambda m, x, p: pooled(x, 2, 2, anp.mean)),
     "Flatten": Today(lambda t: Flatten(), IMAGES, lambda m, x, p: anp.reshape(x, (len(x), -1))),
@@ -159,8 +165,11 @@ TODAY = {
     "BlockwiseAttention": Today(lambda t: BlockwiseAttention(block=2), HEADS, lambda m, q, k, v, p: attention(q, k, v, True)),
     "SelfAttention": Today(lambda t: SelfAttention(6, 2, rng=0, dtype=t), SEQUENCE, lambda m, x, p: self_attention(x, p, 2)),
     "Block": Today(lambda t: Block(6, 2, hidden=7, rng=0, dtype=t), SEQUENCE, lambda m, x, p: block(x, p, 2)),
-    "Transformer": Today(lambda t: Transformer(9, 6, 3, 2, 8, hidden=7, rng=0, dtype=t), ids((4, 5), 9),
-                         lambda m, x, p: transformer(x, p, 3, 2)),
+    "Transformer": Today(
+        lambda t: Transformer(9, 6, 3, 2, 8, hidden=7, rng=0, dtype=t),
+        ids((4, 5), 9),
+        lambda m, x, p: transformer(x, p, 3, 2),
+    ),
 }
 
 
