@@ -141,8 +141,8 @@ WORDS = {
                         "Attention: rows of dS sum to 0; causal: output t does not move with inputs after t. Embedding: rows "
                         "that nobody read get 0.</p>",
     "Traps": f"<p>{code('dW[x] += grad')} loses repeated ids. A mask of 0 still looks ahead: −∞, before the softmax. Steps, "
-             f"places, uses: {code('+=')}, not =. (N, C, H, W) to (N, H, W, C), heads out of a width: transpose, not reshape alone. "
-             "Targets shifted by one.</p>",
+             f"places, uses: {code('+=')}, not =. (N, C, H, W) to (N, H, W, C), heads out of a width: transpose, not "
+             "reshape alone. Targets shifted by one.</p>",
 }
 
 
