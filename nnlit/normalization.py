@@ -35,7 +35,7 @@ def check_two_rows(rows: Array) -> None:
     if len(rows) < 2:
         raise ValueError(
             "x must have 2 rows or more in training, not 1: a batch of one is its own "
-            "mean, and its output is beta whatever it holds; call eval() to use a model")
+            "mean; call eval() to use a model")
 
 # %% ../nbs/16_normalization.ipynb #layer
 class BatchNorm(Module):
