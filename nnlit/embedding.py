@@ -16,18 +16,7 @@ from nnlit.checks import (
 from .module import Module
 
 # %% auto #0
-__all__ = ['check_ids', 'sum_rows', 'Embedding', 'TiedOutput']
-
-# %% ../nbs/17_embedding.ipynb #check-ids
-def check_ids(name: str, ids: NDArray[Any], count: int) -> None:
-    """TypeError unless ids are integers, ValueError unless (N, ...), from 0 to count - 1."""
-    if ids.dtype.kind not in "iu":
-        hint = f": use {name}.astype(int)" if ids.dtype.kind in "fb" else ""
-        raise TypeError(f"{name} must hold integers, not {ids.dtype}{hint}")
-    check_shape(name, ids, ("N", "..."))
-    if ids.size and (ids.min() < 0 or ids.max() >= count):
-        wrong = ids[(ids < 0) | (ids >= count)][0]
-        raise ValueError(f"{name} must lie between 0 and {count - 1}, but one is {wrong}")
+__all__ = ['sum_rows', 'check_ids', 'Embedding', 'TiedOutput']
 
 # %% ../nbs/17_embedding.ipynb #sum-rows
 def sum_rows(ids: NDArray[Any], rows: Array, many: int = 8) -> tuple[NDArray[Any], Array]:
@@ -50,6 +39,17 @@ def sum_rows(ids: NDArray[Any], rows: Array, many: int = 8) -> tuple[NDArray[Any
         r += 1
         some = some[count[some] > r]                     # those that have one row more
     return ids[first], sums
+
+# %% ../nbs/17_embedding.ipynb #check-ids
+def check_ids(name: str, ids: NDArray[Any], count: int) -> None:
+    """TypeError unless ids are integers, ValueError unless (N, ...), from 0 to count - 1."""
+    if ids.dtype.kind not in "iu":
+        hint = f": use {name}.astype(int)" if ids.dtype.kind in "fb" else ""
+        raise TypeError(f"{name} must hold integers, not {ids.dtype}{hint}")
+    check_shape(name, ids, ("N", "..."))
+    if ids.size and (ids.min() < 0 or ids.max() >= count):
+        wrong = ids[(ids < 0) | (ids >= count)][0]
+        raise ValueError(f"{name} must lie between 0 and {count - 1}, but one is {wrong}")
 
 # %% ../nbs/17_embedding.ipynb #embedding
 class Embedding(Module):
