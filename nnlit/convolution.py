@@ -70,16 +70,14 @@ def check_images(
 
 # %% ../nbs/18_convolution.ipynb #conv2d
 class Conv2D(Module):
-    """Images (N, H, W, n_in) to (N, P, Q, n_out) by one kernel slid over all places.
+    """One kernel on all places: (N, H, W, n_in) to (N, P, Q, n_out). (18.4) to (18.8).
 
-    Equations (18.4) to (18.8). parameters: W (size, size, n_in, n_out) from the
-    initializer, whose inputs are the size * size * n_in entries of a window; b (n_out,)
-    of zeros. stride: how far a window is from the next. padding: how many zeros on each
-    side. P, Q: output_size(H), output_size(W).
-    initializer, rng, dtype: as for Linear. Raises ValueError for whole numbers too
-    small, an unknown initializer, and images smaller than a window; TypeError for dtype.
-    Source: LeCun et al. 1989, "Backpropagation applied to handwritten zip code
-    recognition".
+    parameters: W (size, size, n_in, n_out), b (n_out,) of zeros. stride: from a window to
+    the next. padding: zeros on each side. P, Q: output_size of H and W. initializer, rng,
+    dtype: as for Linear; the inputs counted are size * size * n_in. Raises ValueError for
+    numbers too small, an unknown initializer, images smaller than a window; TypeError
+    for dtype. Source: LeCun et al. 1989, "Backpropagation applied to handwritten zip
+    code recognition".
     """
 
     def __init__(

@@ -87,7 +87,7 @@ class MeanPool2D(_Pool):
             dx[here] += share
         return dx
 
-# %% ../nbs/18a_pooling.ipynb #flatten
+# %% ../nbs/18a_pooling.ipynb #flatten-layer
 class Flatten(Module):
     """Each sample as one row: (N, ...) to (N, D). Raises ValueError for x of one axis."""
 
