@@ -57,7 +57,7 @@ class Embedding(Module):
     """y = W[x], a row of the table for each id: integers (N, ...) to (N, ..., D).
 
     parameters: W (count, width), normal with deviation 0.02. rng: a seed or a NumPy
-    Generator; None draws anew. dtype: float64 or float32. Equations (17.1) to (17.3).
+    Generator; None draws anew. dtype: float64 or float32. Equations (17.1) and (17.2).
     handed: the share of dW that a TiedOutput has left here for the next backward.
     Raises ValueError for counts below 1 or an id that is no row, TypeError for ids that
     are no integers. Source: Bengio et al. 2003; the deviation, Radford et al. 2018.
@@ -102,7 +102,7 @@ class Embedding(Module):
 
 # %% ../nbs/17_embedding.ipynb #tied
 class TiedOutput(Module):
-    """Logits x @ W.T with the W of an embedding: (N, D) to (N, V). Equation (17.4).
+    """Logits x @ W.T with the W of an embedding: (N, D) to (N, V). Equations (17.3), (17.4).
 
     embedding: whose table it shares, at most one TiedOutput for each. It has no array of
     its own: backward leaves its share of dW in the embedding, whose own backward, later in
