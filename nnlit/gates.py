@@ -5,11 +5,12 @@
 # %% ../nbs/19a_gates.ipynb #imports
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .checks import Array, as_generator, check_array
+from .checks import Array, as_generator, check_array, check_number
 from .initialization import initialize
 from .module import Module
 from .recurrence import orthogonal
@@ -17,35 +18,35 @@ from .recurrence import orthogonal
 # %% auto #0
 __all__ = ['LSTM']
 
-# %% ../nbs/19a_gates.ipynb #squeeze
+# %% ../nbs/19a_gates.ipynb #scales
 def _scales(dtype: Any) -> Array:
-    """The s of (19a.x) for the gates i, f, g, o: 1/2 for a sigmoid, 1 for a tanh."""
+    """The s of (19.14) for i, f, g, o: 1/2 makes a sigmoid of a tanh, 1 leaves it."""
     return np.array([0.5, 0.5, 1, 0.5], dtype).reshape(4, 1, 1)  # (4, 1, 1)
 
 # %% ../nbs/19a_gates.ipynb #lstm
 class LSTM(Module):
-    """A recurrent layer whose state is a sum behind gates: (N, T, n_in) to (N, T, width).
+    """A recurrent layer with a state that is a sum: (N, T, n_in) to (N, T, width). (19.10)
 
-    parameters: Wx (4, n_in, width), Wh (4, width, width), b (4, width), in PyTorch's order
-    of gates: input, forget, candidate, output. Wx by Xavier's rule, Wh orthogonal, b zero
-    but 1 for the forget gate. rng: a seed or a Generator. dtype: float64 or float32.
+    parameters: Wx (4, n_in, width), Wh (4, width, width), b (4, width), in the order
+    input, forget, candidate, output. Wx by Xavier's rule, Wh orthogonal, b zero, but
+    `forget` for the forget gate. rng: a seed or a Generator. dtype: float64 or float32.
     start: the states (h, c) before the first step, each (N, width); None for zeros.
-    last, dstart: (h, c) after the last step, and their gradients at the start.
+    last, dstart: (h, c) after the last step; dL/dh and dL/dc at the start.
     Raises ValueError for widths below 1, TypeError for dtype. Hochreiter & Schmidhuber
-    1997; the forget gate is of Gers et al. 2000, its bias of Jozefowicz et al. 2015.
+    1997, with the forget gate of Gers et al. 2000; its bias of 1: Jozefowicz et al. 2015.
     """
 
     start: tuple[Array, Array] | None = None
 
     def __init__(
         self, n_in: int, width: int, rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float64,
+        dtype: Any = np.float64, forget: float = 1.0,
     ) -> None:
         rng = as_generator(rng)
         Wx = [initialize("xavier", n_in, width, rng, dtype) for _ in range(4)]
         Wh = [initialize(orthogonal, width, width, rng, dtype) for _ in range(4)]
         b = np.zeros((4, width), Wx[0].dtype)  # (4, H)
-        b[1] = 1  # the forget gate begins open
+        b[1] = check_number("forget", forget, -math.inf, math.inf)
         self.parameters = {"Wx": np.stack(Wx), "Wh": np.stack(Wh), "b": b}
 
     def forward(self, x: Array) -> Array:
@@ -53,24 +54,24 @@ class LSTM(Module):
         N, T, D = x.shape
         Wx, Wh, b = (self.parameters[name] for name in ("Wx", "Wh", "b"))
         H, s = b.shape[1], _scales(x.dtype)
-        rows = x.swapaxes(0, 1).reshape(T * N, D)  # (T N, D): time first
-        a = (rows @ Wx + b[:, None]).reshape(4, T, N, H)  # (T N, D) @ (4, D, H)
-        h, c = np.zeros((2, T + 1, N, H), x.dtype)  # (T + 1, N, H) each, at 0 the start
+        rows = x.swapaxes(0, 1).reshape(T * N, D)         # (T N, D), time first
+        a = (rows @ Wx + b[:, None]).reshape(4, T, N, H)  # (T N, D) @ (4, D, H) + (4, 1, H)
+        h, c = np.zeros((2, T + 1, N, H), x.dtype)        # (T + 1, N, H), at 0 the start
         if self.start is not None:
             h[0], c[0] = self.start
         for t in range(T):
-            z = s * (a[:, t] + h[t] @ Wh)  # (4, N, H) + (N, H) @ (4, H, H)
-            np.tanh(z, out=z)
-            a[:, t] = i, f, g, o = s * z + (1 - s)  # (N, H) each
-            c[t + 1] = f * c[t] + i * g             # (N, H)
-            h[t + 1] = o * np.tanh(c[t + 1])        # (N, H)
+            z = s * (a[:, t] + h[t] @ Wh)     # (4, N, H) + (N, H) @ (4, H, H)
+            a[:, t] = s * np.tanh(z) + 1 - s  # (4, N, H), the gates
+            i, f, g, o = a[:, t]              # (N, H) each
+            c[t + 1] = f * c[t] + i * g       # (N, H)
+            h[t + 1] = o * np.tanh(c[t + 1])  # (N, H)
         self.cache, self.last = (rows, a, c, h), (h[T].copy(), c[T].copy())
         return h[1:].swapaxes(0, 1)
 
     def backward(self, grad: Array) -> Array:
         """Set the gradients and return dx: (N, T, H) to (N, T, D)."""
         dz, Wx = self._through_time(grad), self.parameters["Wx"]  # (4, T N, H), (4, D, H)
-        dx = sum(d @ W.T for d, W in zip(dz, Wx))  # (T N, H) @ (H, D), four paths
+        dx = sum(d @ W.T for d, W in zip(dz, Wx))  # (T N, H) @ (H, D), four readers
         N, T, _ = grad.shape
         return dx.reshape(T, N, -1).swapaxes(0, 1)
 
@@ -79,31 +80,31 @@ class LSTM(Module):
         self._through_time(grad)
 
     def _through_time(self, grad: Array) -> Array:
-        """dL/dz of every gate and step, (4, T N, H), and the gradients that it makes."""
-        rows, a, c, h = self.cache  # (T N, D), (4, T, N, H), (T + 1, N, H) twice
+        """dL/dz of each gate and step, (4, T N, H), and the gradients it makes. (19.11)"""
+        rows, a, c, h = self.cache  # (T N, D), (4, T, N, H), (T + 1, N, H), (T + 1, N, H)
         N, T, H = grad.shape
         back = self.parameters["Wh"].swapaxes(1, 2).copy()  # (4, H, H)
-        shift = 2 * _scales(h.dtype) - 1                    # (4, 1, 1): 0, or 1 for tanh
+        shift = 2 * _scales(h.dtype) - 1                    # (4, 1, 1)
         dz = np.empty_like(a)                               # (4, T, N, H)
         dh, dc = np.zeros((2, N, H), h.dtype)               # (N, H) each
         for t in reversed(range(T)):
-            i, f, g, o = a[:, t]                 # (N, H) each
-            tanh_c = np.tanh(c[t + 1])           # (N, H)
-            dh += grad[:, t]
-            dc += dh * o * (1 - tanh_c * tanh_c)
-            d = (1 - a[:, t]) * (a[:, t] + shift)  # (4, N, H), every gate's slope
+            i, f, g, o = a[:, t]                   # (N, H) each
+            tanh_c = np.tanh(c[t + 1])             # (N, H)
+            dh += grad[:, t]                       # from above
+            dc += dh * o * (1 - tanh_c * tanh_c)   # kept, and shown
+            d = (1 - a[:, t]) * (a[:, t] + shift)  # (4, N, H), the slopes (19.15)
             d[0] *= dc * g
             d[1] *= dc * c[t]
             d[2] *= dc * i
             d[3] *= dh * tanh_c
-            dc *= f
-            dh = (d @ back).sum(axis=0)  # (4, N, H) @ (4, H, H), four paths = (N, H)
             dz[:, t] = d
+            dc *= f                                # for the step before
+            dh = (d @ back).sum(axis=0)            # (4, N, H) @ (4, H, H), four readers
         self.dstart = dh, dc
         dz = dz.reshape(4, T * N, H)
-        self.gradients["Wx"] = rows.T @ dz                          # (4, D, H)
-        self.gradients["Wh"] = h[:T].reshape(T * N, H).T @ dz       # (4, H, H)
-        self.gradients["b"] = dz.sum(axis=1)                        # (4, H)
+        self.gradients["Wx"] = rows.T @ dz                     # (D, T N) @ (4, T N, H)
+        self.gradients["Wh"] = h[:T].reshape(T * N, H).T @ dz  # (H, T N) @ (4, T N, H)
+        self.gradients["b"] = dz.sum(axis=1)                   # (4, H)
         return dz
 
     def check_input(self, x: Array) -> None:
