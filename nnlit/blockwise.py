@@ -21,8 +21,8 @@ __all__ = ['BlockwiseAttention']
 class BlockwiseAttention(Module):
     """DotProductAttention in memory that grows with T: no T × T matrix, in either pass.
 
-    block: how many keys are looked at together. causal, shapes, dtypes and errors: as in
-    DotProductAttention. Equations (20.8) to (20.11).
+    block: how many keys are looked at together. causal, shapes, dtypes and errors: as
+    in DotProductAttention. Equations (20.8) to (20.11).
     Source: Rabe & Staats 2021; Dao et al. 2022, algorithms 1 and 4.
     """
 
@@ -31,15 +31,15 @@ class BlockwiseAttention(Module):
         self.causal, self.block = causal, check_whole("block", block)
 
     def blocks(self, U: int) -> Iterator[tuple[slice, slice]]:
-        """Which queries and which keys to look at together, a block of keys at a time."""
+        """Which queries and which keys to look at together, block by block of keys."""
         for start in range(0, U, self.block):
             queries = slice(start if self.causal else 0, None)
             yield queries, slice(start, min(start + self.block, U))
 
     def scores(self, q: Array, k: Array) -> Array:
-        """Scores of R queries, divided by √d, for B keys: (..., R, B), masked if causal."""
+        """Scores of R queries, divided by √d, and B keys, maybe masked: (..., R, B)."""
         s = q @ k.swapaxes(2, 3)  # (..., R, d) @ (..., d, B) = (..., R, B)
-        if self.causal:           # the first B queries stand on the diagonal
+        if self.causal:  # the first B queries stand on the diagonal
             B = s.shape[-1]
             s[..., :B, :] += causal_mask(B, s.dtype)  # (..., B, B) + (B, B)
         return s
@@ -47,24 +47,24 @@ class BlockwiseAttention(Module):
     def forward(self, q: Array, k: Array, v: Array) -> Array:  # type: ignore[override]
         """Each query's average of the values, weighted by softmax: (N, heads, T, e)."""
         check_heads(q, k, v, self.causal)
-        q = q * q.shape[-1] ** -0.5                            # (N, heads, T, d)
-        top = np.full((*q.shape[:3], 1), -np.inf, q.dtype)     # (..., T, 1)
-        total = np.zeros_like(top)                             # (..., T, 1)
-        o = np.zeros((*q.shape[:3], v.shape[-1]), q.dtype)     # (..., T, e)
+        q = q * q.shape[-1] ** -0.5                        # (N, heads, T, d)
+        top = np.full((*q.shape[:3], 1), -np.inf, q.dtype)  # (..., T, 1)
+        total = np.zeros_like(top)                         # (..., T, 1)
+        o = np.zeros((*q.shape[:3], v.shape[-1]), q.dtype)  # (..., T, e)
         for rows, cols in self.blocks(k.shape[2]):
-            p = self.scores(q[:, :, rows], k[:, :, cols])      # (..., R, B)
-            m, z, a = (x[:, :, rows] for x in (top, total, o)) # views, written to
-            new = np.maximum(m, p.max(axis=-1, keepdims=True)) # (..., R, 1)
+            p = self.scores(q[:, :, rows], k[:, :, cols])  # (..., R, B)
+            m, z, a = (x[:, :, rows] for x in (top, total, o))  # views, written to
+            new = np.maximum(m, p.max(axis=-1, keepdims=True))  # (..., R, 1)
             p -= new
-            np.exp(p, out=p)                                   # (..., R, B)
-            shrink = np.exp(m - new)                           # (..., R, 1)
+            np.exp(p, out=p)                               # (..., R, B)
+            shrink = np.exp(m - new)                       # (..., R, 1)
             z *= shrink
             z += p.sum(axis=-1, keepdims=True)
             a *= shrink
-            a += p @ v[:, :, cols]                             # (..., R, B) @ (..., B, e)
+            a += p @ v[:, :, cols]                         # (..., R, B) @ (..., B, e)
             m[...] = new
         o /= total
-        self.cache = q, k, v, o, top + np.log(total)           # last: L, (..., T, 1)
+        self.cache = q, k, v, o, top + np.log(total)       # last: L, (..., T, 1)
         return o.copy()
 
     def backward(self, grad: Array) -> Any:
@@ -73,17 +73,17 @@ class BlockwiseAttention(Module):
         average = np.einsum("nhte,nhte->nht", grad, o)[..., None]  # (..., T, 1)
         dq, dk, dv = np.zeros_like(q), np.empty_like(k), np.empty_like(v)
         for rows, cols in self.blocks(k.shape[2]):
-            p = self.scores(q[:, :, rows], k[:, :, cols])      # (..., R, B)
+            p = self.scores(q[:, :, rows], k[:, :, cols])  # (..., R, B)
             p -= logsum[:, :, rows]
-            np.exp(p, out=p)                                   # the weights, once more
-            g = grad[:, :, rows]                               # (..., R, e)
-            dv[:, :, cols] = p.swapaxes(2, 3) @ g              # (..., B, R) @ (..., R, e)
-            ds = g @ v[:, :, cols].swapaxes(2, 3)              # (..., R, e) @ (..., e, B)
+            np.exp(p, out=p)                               # the weights, once more
+            g = grad[:, :, rows]                           # (..., R, e)
+            dv[:, :, cols] = p.swapaxes(2, 3) @ g          # (..., B, R) @ (..., R, e)
+            ds = g @ v[:, :, cols].swapaxes(2, 3)          # (..., R, e) @ (..., e, B)
             ds -= average[:, :, rows]
-            ds *= p                                            # (..., R, B)
-            dk[:, :, cols] = ds.swapaxes(2, 3) @ q[:, :, rows]  # (..., B, R) @ (..., R, d)
-            dq[:, :, rows] += ds @ k[:, :, cols]               # (..., R, B) @ (..., B, d)
-        dq *= q.shape[-1] ** -0.5                              # the √d of forward once more
+            ds *= p                                        # (..., R, B)
+            dk[:, :, cols] = ds.swapaxes(2, 3) @ q[:, :, rows]  # (..., B, R) @ (R, d)
+            dq[:, :, rows] += ds @ k[:, :, cols]           # (..., R, B) @ (..., B, d)
+        dq *= q.shape[-1] ** -0.5                          # the √d of forward once more
         return dq, dk, dv
 
     def check_input(self, x: Array) -> None:
