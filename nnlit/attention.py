@@ -84,7 +84,7 @@ class DotProductAttention(Module):
 
 # %% ../nbs/20_attention.ipynb #heads-code
 def split_heads(x: Array, heads: int) -> Array:
-    """Each head's columns as a matrix of its own: (N, T, D) to (N, heads, T, d), a view."""
+    """Each head's columns as its own matrix: (N, T, D) to (N, heads, T, d), a view."""
     N, T, D = x.shape
     return x.reshape(N, T, heads, D // heads).transpose(0, 2, 1, 3)
 
@@ -98,19 +98,21 @@ def merge_heads(x: Array) -> Array:
 class SelfAttention(Module):
     """Attention of a sequence to itself: (N, T, width) to (N, T, width).
 
-    qkv: Linear to 3 · width columns, q's, then k's, then v's. core: the attention of the
-    heads. out: Linear. Both Linear's weights are Xavier's.
-    width, heads: whole numbers, heads a divisor of width, each head width // heads wide.
-    causal: output t sees the inputs up to t only. rng: a seed or a NumPy Generator; None
-    draws anew. dtype: float64 or float32.
-    Raises ValueError for widths and shapes, TypeError for dtypes. Vaswani et al. 2017, 3.2.
+    qkv: Linear to 3 · width columns, q's, then k's, then v's. core: the attention of
+    the heads. out: Linear. Both have Xavier's weights.
+    width, heads: whole numbers, heads a divisor of width; a head is width / heads wide.
+    causal: output t sees the inputs up to t only. rng: a seed or a NumPy Generator;
+    None draws anew. dtype: float64 or float32.
+    Raises ValueError for widths and shapes, TypeError for dtypes.
+    Source: Vaswani et al. 2017, section 3.2.
     """
 
     def __init__(
         self, width: int, heads: int, causal: bool = True,
         rng: int | np.random.Generator | None = None, dtype: Any = np.float64,
     ) -> None:
-        self.width, self.heads = check_whole("width", width), check_whole("heads", heads)
+        self.width = check_whole("width", width)
+        self.heads = check_whole("heads", heads)
         if width % heads:
             raise ValueError(f"heads must divide width, {width}, but is {heads}")
         rng = as_generator(rng)
@@ -132,7 +134,7 @@ class SelfAttention(Module):
         N, T, D = grad.shape
         do = self.out.backward(grad.reshape(N * T, D)).reshape(N, T, D)
         parts = self.core.backward(split_heads(do, self.heads))  # dq, dk, dv
-        dqkv = np.concatenate([merge_heads(part) for part in parts], axis=-1)  # (N, T, 3D)
+        dqkv = np.concatenate([merge_heads(p) for p in parts], axis=-1)  # (N, T, 3D)
         return self.qkv.backward(dqkv.reshape(N * T, 3 * D)).reshape(N, T, D)
 
     def check_input(self, x: Array) -> None:
