@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .addition import Ids, Watch, learn, load_trained
+from .addition import Ids, Watch, data_folder, learn, load_trained
 from .checks import Array, as_generator, check_whole
 from .module import inference_mode
 from .transformer import Transformer
@@ -26,7 +25,7 @@ def load_prose() -> tuple[str, str]:
     Plain ASCII, a paragraph a line; `$` stands for a formula. The book's text is under
     CC BY 4.0.
     """
-    packed = (Path(__file__).parent / "data" / "prose.txt.gz").read_bytes()
+    packed = (data_folder() / "prose.txt.gz").read_bytes()
     train, held = import_module("gzip").decompress(packed).decode("ascii").split("\f")
     return train, held
 
