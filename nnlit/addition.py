@@ -91,25 +91,26 @@ def adder(
     rng: int | np.random.Generator | None = None, dtype: Any = np.float32
 ) -> Transformer:
     """The network that learns to add: ids (N, T) to logits (N, T, 12), T up to 11."""
-    size = {"width": 64, "heads": 4, "depth": 2, "length": 11}
-    return Transformer(len(SIGNS), **size, rng=rng, dtype=dtype)
+    return Transformer(
+        len(SIGNS), width=64, heads=4, depth=2, length=11, rng=rng, dtype=dtype
+    )
 
 # %% ../nbs/21a_addition.ipynb #learn
 Watch = Callable[[list[float]], object]
 
 
 def learn(
-    model: Module, draw: Callable[[], tuple[Ids, Ids]], steps: int, lr: float,
-    weight_decay: float = 0.01, warm: int = 100, watch: Watch | None = None,
+    model: Module, draw: Callable[[], tuple[Any, Any]], steps: int, lr: float,
+    weight_decay: float = 0.01, beta2: float = 0.98, watch: Watch | None = None,
 ) -> list[float]:
     """Train in place on what `draw` gives, ids and targets (N, T); each step's loss.
 
-    AdamW with clipping; lr rises over `warm` steps, then falls along half a wave.
+    AdamW with clipping; lr rises over 100 steps, then falls along half a wave.
     watch: called after every step, with the losses so far.
     """
     loss = TokenLoss()
-    optimizer = AdamW(model, lr, weight_decay, beta2=0.98, clip_norm=1.0)
-    schedule = warm_up(cosine(lr, steps), warm)
+    optimizer = AdamW(model, lr, weight_decay, beta2=beta2, clip_norm=1.0)
+    schedule = warm_up(cosine(lr, steps, lr / 20), 100)
     losses: list[float] = []
     model.train()
     for step in range(steps):

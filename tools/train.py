@@ -1,4 +1,4 @@
-"""Train what the book ships, each training once for what it depends on: weights and a record of what was measured, in nnlit/data/.
+"""Train what the book ships, each training once for what it depends on: weights and a record of what was measured.
 
     python tools/train.py               what is out of date
     python tools/train.py addition      of these, what is out of date
@@ -14,16 +14,16 @@ import importlib
 import inspect
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from threadpoolctl import threadpool_limits
 
 from nnlit import addition, prose
 from nnlit.inference import arrays_of, fitting, write_arrays
@@ -43,6 +43,7 @@ class Training:
     options: dict[str, Any] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     kept: bool = False  # whether its weights are; of the others, what was measured
+    threads: int = 1  # of the matrix products: small ones are slower on two
 
 
 # what a training depends on
@@ -158,7 +159,7 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
     pairs, held = addition.split_sums()
     held = np.random.default_rng(0).permutation(held)[: 200 if watch.trial else None]  # each pair's two orders apart
     model, backwards = addition.adder(training.seed), training.options.get("backwards", True)
-    x, y = addition.encode(*held[:1000].T, backwards)
+    x, y = addition.encode(held[:1000, 0], held[:1000, 1], backwards)
 
     def measure() -> list[float]:
         with inference_mode(model):
@@ -167,7 +168,7 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
         return [round(float(share), 4) for share in [*by_place, right.all(axis=1).mean()]]
 
     def exact() -> float:
-        return float(np.mean(addition.add(model, *held.T, backwards) == held.sum(axis=1)))
+        return float(np.mean(addition.add(model, held[:, 0], held[:, 1], backwards) == held.sum(axis=1)))
 
     watch.measure = measure
     addition.train_addition(model, pairs, rng=training.seed, watch=watch, **training.options)
@@ -200,7 +201,7 @@ TRAININGS = {
     "addition": Training(run_addition, ADDITION, kept=True),
     **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
-    "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True),
+    "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True, threads=2),
 }
 
 
@@ -229,17 +230,16 @@ def train(name: str, folder: Path, steps: int | None) -> None:
     """Run one training, and write what it gave: first the weights, then the record, each whole or not at all."""
     training = TRAININGS[name]
     if steps is not None:
-        training = Training(training.run, training.uses, training.seed, {**training.options, "steps": steps}, training.data,
-                            training.kept)
+        training = replace(training, options={**training.options, "steps": steps})
     function = training.uses[1]
     options = {n: p.default for n, p in inspect.signature(function).parameters.items() if isinstance(p.default, int | float)}
     options |= training.options
-    watch = Watch(name, options["steps"], steps is not None)
-    found = training.run(training, watch)
+    watch = Watch(name, int(options["steps"]), steps is not None)
+    with threadpool_limits(training.threads):
+        found = training.run(training, watch)
     arrays = found.pop("arrays")
     about = {"key": key(TRAININGS[name]), "seed": training.seed, **options, "seconds": round(watch.spent, 1),
-             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-             "numpy": np.__version__, "parameters": sum(a.size for a in arrays.values()),
+             "threads": training.threads, "numpy": np.__version__, "parameters": sum(a.size for a in arrays.values()),
              **found, "losses": watch.losses, "measured": watch.measured}
     if not all(math.isfinite(loss) for _, loss in watch.losses):
         sys.exit(f"train: {name} has diverged; nothing is written")
