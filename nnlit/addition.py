@@ -88,11 +88,12 @@ def split_sums(
 
 # %% ../nbs/21a_addition.ipynb #adder
 def adder(
-    rng: int | np.random.Generator | None = None, dtype: Any = np.float32
+    depth: int = 2, rng: int | np.random.Generator | None = None,
+    dtype: Any = np.float32,
 ) -> Transformer:
     """The network that learns to add: ids (N, T) to logits (N, T, 12), T up to 11."""
     return Transformer(
-        len(SIGNS), width=64, heads=4, depth=2, length=11, rng=rng, dtype=dtype
+        len(SIGNS), width=64, heads=4, depth=depth, length=11, rng=rng, dtype=dtype
     )
 
 # %% ../nbs/21a_addition.ipynb #learn

@@ -158,7 +158,8 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
     """Train the adder; the share of exact sums on those held out, and while it learns the share of right digits by place."""
     pairs, held = addition.split_sums()
     held = np.random.default_rng(0).permutation(held)[: 200 if watch.trial else None]  # each pair's two orders apart
-    model, backwards = addition.adder(training.seed), training.options.get("backwards", True)
+    options = {"depth": 2, "backwards": True, **training.options}
+    model, backwards = addition.adder(options.pop("depth"), training.seed), options["backwards"]
     x, y = addition.encode(held[:1000, 0], held[:1000, 1], backwards)
 
     def measure() -> list[float]:
@@ -171,9 +172,12 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
         return float(np.mean(addition.add(model, held[:, 0], held[:, 1], backwards) == held.sum(axis=1)))
 
     watch.measure = measure
-    addition.train_addition(model, pairs, rng=training.seed, watch=watch, **training.options)
+    addition.train_addition(model, pairs, rng=training.seed, watch=watch, **options)
     single, arrays = exact(), halved(model)
-    return {"arrays": arrays, "held": len(held), "exact": exact(), "exact_single": single}
+    right = addition.add(model, held[:, 0], held[:, 1], backwards) == held.sum(axis=1)
+    far = ((held // 10 % 10).sum(axis=1) == 9) & ((held % 10).sum(axis=1) > 9)  # a carry goes on through the tens
+    return {"arrays": arrays, "held": len(held), "exact": float(right.mean()), "exact_far": float(right[far].mean()),
+            "exact_single": single}
 
 
 def run_prose(training: Training, watch: Watch) -> dict[str, Any]:
@@ -201,6 +205,7 @@ TRAININGS = {
     "addition": Training(run_addition, ADDITION, kept=True),
     **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
+    "addition-shallow": Training(run_addition, ADDITION, options={"depth": 1}),
     "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True, threads=2),
 }
 
