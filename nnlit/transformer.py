@@ -61,7 +61,7 @@ class OnRows(Sequential):
         """backward without the first layer's dx."""
         super().set_gradients(grad.reshape(-1, grad.shape[-1]))
 
-# %% ../nbs/21_transformer.ipynb #positions
+# %% ../nbs/21_transformer.ipynb #positions-code
 class Positions(Module):
     """x + the first T rows of a table, one for each position: (N, T, D) to (N, T, D). (21.5)
 
