@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from readers import OPTIONS, USES, run_choice, run_digits
 
 from nnlit import addition, prose
 from nnlit.inference import arrays_of, fitting, write_arrays
@@ -200,6 +201,9 @@ TRAININGS = {
     **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
     "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True),
+    **{name: Training(run_digits, USES, options=options, data=("digits.csv.gz",), kept=name == "digits")
+       for name, options in OPTIONS.items()},
+    "digits-choice": Training(run_choice, USES, options=OPTIONS["digits"], data=("digits.csv.gz",)),
 }
 
 
