@@ -57,12 +57,12 @@ class Pair:
     extra: dict[str, Run] = field(default_factory=dict)  # timed beside them: the same by other means
 
 
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
 
 
-def normal(*shape: int) -> Any:
-    return rng().normal(size=shape).astype(np.float32)
+def normal(*shape: int, seed: int = 0) -> Any:
+    return rng(seed).normal(size=shape).astype(np.float32)
 
 
 def part(module: str, name: str) -> Any:
@@ -103,7 +103,7 @@ def beside(layer: Any, theirs: Callable[[Any], Any], x: Any, learnt: dict[str, t
     learnt: of each parameter of ours, the tensor of theirs, and what brings the tensor's gradient into our layout. turn, back:
     the axes of an array into their order, and into ours. output: what of their result is compared.
     """
-    grad = normal(*layer(x).shape)
+    grad = normal(*layer(x).shape, seed=1)  # not like x: that is what a norm takes away, and dx would be rounding
     their_x, their_grad = torch.from_numpy(turn(x).copy()), torch.from_numpy(turn(grad).copy())
     floats = x.dtype.kind == "f"
     their_x.requires_grad_(floats)
@@ -142,7 +142,7 @@ def linear(rows: int, n_in: int, n_out: int) -> Pair:
 
 def dropout(*shape: int) -> Pair:
     """The masks differ, so each is held against itself: what is kept is scaled, and its gradient too."""
-    layer, x, grad, rate = part("dropout", "Dropout")(0.1, rng()), normal(*shape), normal(*shape), 0.1
+    layer, x, grad, rate = part("dropout", "Dropout")(0.1, rng()), normal(*shape), normal(*shape, seed=1), 0.1
     their_x, their_grad, kept = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(grad), {}
 
     def ours() -> None:
@@ -198,24 +198,6 @@ def tied_output(count: int, width: int, rows: int) -> Pair:
     return pair
 
 
-def im2col_loops(W: Any, x: Any, grad: Any, padding: int) -> Run:
-    """The same convolution without copied windows: one small product for each entry of the kernel."""
-    pad, taps = part("convolution", "pad"), part("convolution", "taps")
-    (size, _, C, K), (N, P, Q, _) = W.shape, grad.shape
-
-    def run() -> None:
-        padded = pad(x, padding)
-        places, g = taps(size, 1, P, Q), grad.reshape(-1, K)
-        y, dx, dW = np.zeros((N * P * Q, K), x.dtype), np.zeros_like(padded), np.empty_like(W).reshape(-1, C, K)
-        for k, (here, w) in enumerate(zip(places, W.reshape(-1, C, K))):
-            window = padded[here].reshape(-1, C)
-            y += window @ w
-            dW[k] = window.T @ g
-            dx[here] += (g @ w.T).reshape(N, P, Q, C)
-
-    return run
-
-
 def convolution(N: int, height: int, C: int, K: int) -> Pair:
     layer = part("convolution", "Conv2D")(C, K, 3, padding=1, rng=rng(), dtype=np.float32)
     twin, x = nn.Conv2d(C, K, 3, padding=1), normal(N, height, height, C)
@@ -228,8 +210,7 @@ def convolution(N: int, height: int, C: int, K: int) -> Pair:
     def products() -> None:
         rows @ W, rows.T @ g, g @ W.T
 
-    pair.extra = {"a product for each entry": im2col_loops(layer.parameters["W"], x, normal(N, height, height, K), 1),
-                  "the products alone": products}
+    pair.extra = {"the products alone": products}
     return pair
 
 
@@ -426,31 +407,67 @@ CASES: dict[str, tuple[str, float | None, Callable[[], Pair]]] = {
 }
 
 
-def tricks() -> dict[str, tuple[str, dict[str, Run]]]:
-    """Two or three ways to the same numbers: name: (sizes, {way: run}), the book's own way first."""
-    a, scores = normal(2048, 256), normal(16, 4, 64, 64)
-    ones, width = np.ones(2048, np.float32), np.ones(256, np.float32)
-    out = np.empty_like(scores)
+def softmaxes(*shape: int) -> dict[str, Run]:
+    """In place and not, each beginning with scores that are its own."""
+    scores = normal(*shape)
+    own = np.empty_like(scores)
 
     def in_place() -> None:
-        np.copyto(out, scores)  # the layer overwrites scores that are its own
-        s = out
+        np.copyto(own, scores)
+        s = own
         s -= s.max(axis=-1, keepdims=True)
         np.exp(s, out=s)
         s /= s.sum(axis=-1, keepdims=True)
 
     def new_arrays() -> None:
-        np.copyto(out, scores)  # so that both do it
-        s = out - out.max(axis=-1, keepdims=True)
-        e = np.exp(s)
+        np.copyto(own, scores)
+        e = np.exp(own - own.max(axis=-1, keepdims=True))
         e / e.sum(axis=-1, keepdims=True)
 
+    return {"in place": in_place, "a new array each": new_arrays}
+
+
+def convolutions(N: int, height: int, C: int, K: int) -> dict[str, Run]:
+    """A 3×3 convolution's forward in three ways."""
+    pad, taps, windows = (part("convolution", name) for name in ("pad", "taps", "sliding_windows"))
+    padded, W = pad(normal(N, height, height, C), 1), normal(3, 3, C, K, seed=1)
+    flat, y = W.reshape(-1, K), np.empty((N, height, height, K), np.float32)
+
+    def im2col() -> None:
+        windows(padded, 3).reshape(N * height * height, -1) @ flat
+
+    def by_entry() -> None:
+        y[...] = 0
+        for here, w in zip(taps(3, 1, height, height), W.reshape(-1, C, K)):
+            y[...] += (padded[here].reshape(-1, C) @ w).reshape(y.shape)
+
+    def by_place() -> None:
+        for i, j in np.ndindex(height, height):
+            y[:, i, j] = padded[:, i : i + 3, j : j + 3].reshape(N, -1) @ flat
+
+    def by_window() -> None:
+        for n, i, j in np.ndindex(N, height, height):
+            y[n, i, j] = padded[n, i : i + 3, j : j + 3].reshape(-1) @ flat
+
+    return {"windows copied, one product": im2col, "a product for each of 9 entries": by_entry,
+            "a product for each place": by_place, "a product for each window": by_window}
+
+
+def tricks() -> dict[str, tuple[str, dict[str, Run]]]:
+    """Ways to the same numbers: name: (sizes, {way: run}), the book's own way first."""
+    a, u, v = normal(2048, 256), normal(2048), normal(256)
+    rows, columns, two = np.ones(2048, np.float32), np.ones(256, np.float32), np.zeros((2048, 2), np.float32)
+    two[:, 0] = u
     return {
-        "column sums": ("(2048, 256)", {"ones @ a": lambda: ones @ a, "a.sum(axis=0)": lambda: a.sum(axis=0)}),
-        "row sums": ("(2048, 256)", {"a @ ones": lambda: a @ width, "a.sum(axis=1)": lambda: a.sum(axis=1)}),
-        "row sums of squares": ("(2048, 256)", {'np.einsum("nd,nd->n", a, a)': lambda: np.einsum("nd,nd->n", a, a),
-                                                "(a * a).sum(axis=1)": lambda: (a * a).sum(axis=1)}),
-        "softmax, 64 keys": ("(16, 4, 64, 64)", {"in place": in_place, "new arrays": new_arrays}),
+        "sums over rows": ("(2048, 256) to (256,)", {"ones @ a": lambda: rows @ a, "a.sum(axis=0)": lambda: a.sum(axis=0)}),
+        "sums of each row": ("(2048, 256) to (2048,)", {"a @ ones": lambda: a @ columns, "a.sum(axis=1)": lambda: a.sum(axis=1)}),
+        "squares of each row": ("(2048, 256) to (2048,)", {'np.einsum("nd,nd->n", a, a)': lambda: np.einsum("nd,nd->n", a, a),
+                                                           "(a * a).sum(axis=1)": lambda: (a * a).sum(axis=1)}),
+        "a column times a row": ("(2048,) and (256,)", {"(R, 2) @ (2, D)": lambda: two @ np.stack([v, v]),
+                                                        "u[:, None] * v": lambda: u[:, None] * v}),
+        "softmax of 64 keys": ("(16, 4, 64, 64)", softmaxes(16, 4, 64, 64)),
+        "softmax of 512 keys": ("(4, 4, 512, 512)", softmaxes(4, 4, 512, 512)),
+        "convolution, forward": ("(32, 8, 8, 16) to 32, 3×3", convolutions(32, 8, 16, 32)),
     }
 
 
