@@ -33,7 +33,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "digits-no-dropout": without(dropout=0.0),
     "digits-rows": without(rows=450),
 }
-CANDIDATES = [{"warp": 0.0}, {"warp": 0.1}, {"warp": 0.2}, {"warp": 0.3}, {"dropout": 0.0}, {"dropout": 0.25}]
+CANDIDATES = [{"warp": 0.0}, {"warp": 0.1}, {"warp": 0.2}, {"warp": 0.3}, {"dropout": 0.0}, {"dropout": 0.25},
+              {"normalization": False}]
 
 
 def halved(model: Module) -> dict[str, Any]:
