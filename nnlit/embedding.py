@@ -16,7 +16,30 @@ from nnlit.checks import (
 from .module import Module
 
 # %% auto #0
-__all__ = ['check_ids', 'sum_rows', 'Embedding', 'TiedOutput']
+__all__ = ['sum_rows', 'check_ids', 'Embedding', 'TiedOutput']
+
+# %% ../nbs/17_embedding.ipynb #sum-rows
+def sum_rows(ids: NDArray[Any], rows: Array, many: int = 8) -> tuple[NDArray[Any], Array]:
+    """The sum of the rows of each id: ids (R,), rows (R, D) to (U,), (U, D), ids ascending.
+
+    many: an id with more rows than that has them summed at once, by a product with ones.
+    Of the others the second rows are added all together, then the third, and so on.
+    """
+    rows = rows.take(np.argsort(ids, kind="stable"), axis=0)  # (R, D) sorted by id
+    count = np.bincount(ids)                                  # (V,): how often each occurs
+    found = np.flatnonzero(count)                             # (U,): those that do
+    count = count[found]                                      # (U,)
+    first = np.cumsum(count) - count                          # (U,): where their rows begin
+    sums, ones = rows.take(first, axis=0), np.ones(len(ids), rows.dtype)  # (U, D), (R,)
+    often = np.flatnonzero(count > many)
+    for u, a, n in zip(often.tolist(), first[often].tolist(), count[often].tolist()):
+        np.dot(ones[:n], rows[a : a + n], out=sums[u])        # (n,) @ (n, D) = (D,)
+    some, r = np.flatnonzero((count > 1) & (count <= many)), 1
+    while len(some):
+        sums[some] += rows.take(first[some] + r, axis=0)      # each id once: none is lost
+        r += 1
+        some = some[count[some] > r]                          # those that have one row more
+    return found, sums
 
 # %% ../nbs/17_embedding.ipynb #check-ids
 def check_ids(name: str, ids: NDArray[Any], count: int) -> None:
@@ -29,33 +52,12 @@ def check_ids(name: str, ids: NDArray[Any], count: int) -> None:
         wrong = ids[(ids < 0) | (ids >= count)][0]
         raise ValueError(f"{name} must lie between 0 and {count - 1}, but one is {wrong}")
 
-# %% ../nbs/17_embedding.ipynb #sum-rows
-def sum_rows(ids: NDArray[Any], rows: Array, many: int = 16) -> tuple[NDArray[Any], Array]:
-    """The sum of the rows of each id: ids (R,), rows (R, D) to (U,), (U, D), ids ascending.
-
-    many: an id with more rows than that has them summed at once; of the others the second
-    rows are added together, then the third, and so on.
-    """
-    order = np.argsort(ids, kind="stable")                # (R,): equal ids side by side
-    ids, rows = ids[order], rows.take(order, axis=0)      # (R,), (R, D)
-    first = np.flatnonzero(np.diff(ids, prepend=-1))      # (U,): where each id begins
-    count = np.diff(first, append=len(ids))               # (U,): how often it occurs
-    sums = rows.take(first, axis=0)                       # (U, D)
-    for u in np.flatnonzero(count > many):
-        rows[first[u] : first[u] + count[u]].sum(axis=0, out=sums[u])  # (D,)
-    some, r = np.flatnonzero((count > 1) & (count <= many)), 1
-    while len(some):
-        sums[some] += rows.take(first[some] + r, axis=0)  # each id once: nothing is lost
-        r += 1
-        some = some[count[some] > r]                      # those that have one row more
-    return ids[first], sums
-
 # %% ../nbs/17_embedding.ipynb #embedding
 class Embedding(Module):
     """y = W[x], a row of the table for each id: integers (N, ...) to (N, ..., D).
 
     parameters: W (count, width), normal with deviation 0.02. rng: a seed or a NumPy
-    Generator; None draws anew. dtype: float64 or float32. Equations (17.1) to (17.3).
+    Generator; None draws anew. dtype: float64 or float32. Equations (17.1) and (17.2).
     handed: the share of dW that a TiedOutput has left here for the next backward.
     Raises ValueError for counts below 1 or an id that is no row, TypeError for ids that
     are no integers. Source: Bengio et al. 2003; the deviation, Radford et al. 2018.
@@ -100,7 +102,7 @@ class Embedding(Module):
 
 # %% ../nbs/17_embedding.ipynb #tied
 class TiedOutput(Module):
-    """Logits x @ W.T with the W of an embedding: (N, D) to (N, V). Equation (17.4).
+    """Logits x @ W.T with the W of an embedding: (N, D) to (N, V). Equations (17.3), (17.4).
 
     embedding: whose table it shares, at most one TiedOutput for each. It has no array of
     its own: backward leaves its share of dW in the embedding, whose own backward, later in

@@ -1,7 +1,7 @@
 """Freeze the book's own prose into nnlit/data/prose.txt.gz: the text that chapter 21b trains on.
 
     python tools/prose.py          say how the frozen text differs from the book as it is now
-    python tools/prose.py --write  freeze the book as it is now; the weights that were trained on the old text are out of date then
+    python tools/prose.py --write  freeze the book as it is now; weights trained on the old text are out of date then
 
 Kept are the words of the notes between the cells: headings, paragraphs, lists, code within a line. Gone are cells, HTML, tables,
 displayed formulas and the addresses of links; a formula within a line is one character, $, since it stands there as a noun does.
@@ -20,8 +20,8 @@ from notebooks import ROOT, chapters
 
 TEXT = ROOT / "nnlit" / "data" / "prose.txt.gz"
 HELD = ("04_bias", "07f_conduct", "10c_slips", "12_inference", "94a_mathematics")
-PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "÷": "/", "→": "->", "’": "'", "“": '"', "”": '"', "·": "*", "≥": ">=", "≤": "<=",
-                       "ᵀ": ".T", "…": "...", "½": "1/2", "\N{NO-BREAK SPACE}": " "})
+PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "÷": "/", "→": "->", "’": "'", "“": '"', "”": '"', "·": "*", "≥": ">=",
+                       "≤": "<=", "ᵀ": ".T", "…": "...", "½": "1/2", "\N{NO-BREAK SPACE}": " "})
 
 
 def words(source: str) -> str:

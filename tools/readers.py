@@ -58,15 +58,15 @@ def run_digits(training: Any, watch: Any) -> dict[str, Any]:
     place, form, options = np.arange(len(labels)), forms(labels), training.options
     rows = options.get("rows")
     seen = form < 10 if rows is None else place < len(place) - rows
-    shares, missed, first, begun = [], np.zeros(len(labels), int), None, time.perf_counter()
+    shares, missed, kept, begun = [], np.zeros(len(labels), int), dict[str, Any](), time.perf_counter()
     for seed in range(training.seed, training.seed + (1 if watch.steps < EPOCH else SEEDS)):
         model, said, true = read(options, seed, seen, ~seen)
-        first = model if first is None else first
+        kept = kept or halved(model)  # of the first seed
         shares.append(round(float(np.mean(said == true)), 4))
         missed[~seen] += said != true
         print(f"{watch.name}: seed {seed}, {shares[-1]:.1%} right", flush=True)
     watch.spent = time.perf_counter() - begun
-    return {"arrays": halved(first), "held": int((~seen).sum()), "right": shares, "mean": float(np.mean(shares)),
+    return {"arrays": kept, "held": int((~seen).sum()), "right": shares, "mean": float(np.mean(shares)),
             "missed": [[int(i), int(missed[i])] for i in np.flatnonzero(missed)]}
 
 
