@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from readers import OPTIONS, USES, run_choice, run_digits
 from threadpoolctl import threadpool_limits
 
 from nnlit import addition, prose
@@ -207,6 +208,9 @@ TRAININGS = {
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
     "addition-shallow": Training(run_addition, ADDITION, options={"depth": 1}),
     "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True, threads=2),
+    **{name: Training(run_digits, USES, options=options, data=("digits.csv.gz",), kept=name == "digits")
+       for name, options in OPTIONS.items()},
+    "digits-choice": Training(run_choice, USES, options=OPTIONS["digits"], data=("digits.csv.gz",)),
 }
 
 
