@@ -123,7 +123,7 @@ def learn(
 
 # %% ../nbs/21a_addition.ipynb #train-addition
 def train_addition(
-    model: Module, pairs: Ids, steps: int = 1200, batch: int = 128, lr: float = 3e-3,
+    model: Module, pairs: Ids, steps: int = 2000, batch: int = 128, lr: float = 4e-3,
     *, rng: int | np.random.Generator | None = None, backwards: bool = True,
     watch: Watch | None = None,
 ) -> list[float]:

@@ -176,9 +176,11 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
     addition.train_addition(model, pairs, rng=training.seed, watch=watch, **options)
     single, arrays = exact(), halved(model)
     right = addition.add(model, held[:, 0], held[:, 1], backwards) == held.sum(axis=1)
-    far = ((held // 10 % 10).sum(axis=1) == 9) & ((held % 10).sum(axis=1) > 9)  # a carry goes on through the tens
-    return {"arrays": arrays, "held": len(held), "exact": float(right.mean()), "exact_far": float(right[far].mean()),
-            "exact_single": single}
+    nine = (held // 10 % 10).sum(axis=1) == 9  # whether the hundreds get a carry, the units say
+    a = np.arange(1, 1000)
+    through = np.mean(addition.add(model, a, 1000 - a, backwards) == 1000)  # a carry in every column
+    return {"arrays": arrays, "held": len(held), "exact": float(right.mean()), "exact_nine": float(right[nine].mean()),
+            "exact_through": float(through), "exact_single": single}
 
 
 def run_prose(training: Training, watch: Watch) -> dict[str, Any]:
@@ -206,7 +208,8 @@ TRAININGS = {
     "addition": Training(run_addition, ADDITION, kept=True),
     **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
-    "addition-shallow": Training(run_addition, ADDITION, options={"depth": 1}),
+    "addition-one": Training(run_addition, ADDITION, options={"depth": 1}),
+    "addition-one-forwards": Training(run_addition, ADDITION, options={"depth": 1, "backwards": False}),
     "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True, threads=2),
     **{name: Training(run_digits, USES, options=options, data=("digits.csv.gz",), kept=name == "digits")
        for name, options in OPTIONS.items()},
@@ -240,9 +243,8 @@ def train(name: str, folder: Path, steps: int | None) -> None:
     training = TRAININGS[name]
     if steps is not None:
         training = replace(training, options={**training.options, "steps": steps})
-    function = training.uses[1]
-    options = {n: p.default for n, p in inspect.signature(function).parameters.items() if isinstance(p.default, int | float)}
-    options |= training.options
+    defaults = {**inspect.signature(training.uses[0]).parameters, **inspect.signature(training.uses[1]).parameters}
+    options = {n: p.default for n, p in defaults.items() if isinstance(p.default, int | float)} | training.options
     watch = Watch(name, int(options["steps"]), steps is not None)
     with threadpool_limits(training.threads):
         found = training.run(training, watch)
