@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import conduct, formulas, laws, partial  # noqa: F401  # each fills its part of the table
+from . import conduct, formulas, laws, partial, rebuilt  # noqa: F401  # each fills its part of the table
 from .case import SEEN, Case, Claim, Probe, claim, feed_another, probe_at, upstream
 from .checks import Array, as_generator, check_function
 from .forms import BACKWARD, SLOPE, is_layer, method
