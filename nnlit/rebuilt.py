@@ -244,7 +244,7 @@ def transposed_in_attention(case: Case) -> Made:
                             "dq = s dS k, dk = s dSᵀ q")
 
 # %% ../nbs/07h_rebuilt.ipynb #recurrence-cell
-STEPS = {"tanh": (np.tanh, lambda z, h: 1 - h * h), "ReLU": (
+STEPS: dict[str, tuple[Any, Any]] = {"tanh": (np.tanh, lambda z, h: 1 - h * h), "ReLU": (
     lambda z: np.maximum(z, 0), lambda z, h: (z > 0) * 1.0), "sigmoid": (
     lambda z: 0.5 * (1 + np.tanh(z / 2)), lambda z, h: h * (1 - h))}
 

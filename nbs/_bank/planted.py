@@ -200,6 +200,8 @@ enter("wrong mask", "cs231n relu: dout > 0", "x",
 
 plant("kernel not flipped", "conv1d: kernel not turned", conv, W=lambda m, g, d: d[:, :, ::-1])
 
+plant("shifted", "conv1d: channels rolled", conv, W=lambda m, g, d: np.roll(d, 1, axis=1))
+
 plant("clipped", "tanh: clipped", tanh, x=lambda m, g, d: np.clip(d, -0.3, 0.3))
 
 # strange ones: wrong, and like nothing we have a name for

@@ -93,9 +93,10 @@ class Stateful(Recurrent):
 
     def f(self, x: Array) -> Any:
         self.start = np.zeros((len(x), len(self.p("U")))) if self.state is None or len(self.state) != len(x) else self.state
-        h, self.h = self.start, []
+        h, self.h, self.z = self.start, [], []
         for t in range(x.shape[1]):
-            h = np.tanh(x[:, t] @ self.p("W") + h @ self.p("U"))
+            self.z.append(x[:, t] @ self.p("W") + h @ self.p("U"))
+            h = np.tanh(self.z[-1])
             self.h.append(h)
         self.state = h
         return np.stack(self.h, axis=1)
