@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -127,17 +128,17 @@ def padding_not_cut(case: Case) -> Made:
     planted={("padded conv1d: dx cut at one end", "x"): lambda bank, rng: bank.padded(
         rng, cut=True, at=2)})
 def shifted(case: Case) -> Made:
-    for axis, size in enumerate(case.value.shape):
+    long = [k for k, n in enumerate(case.value.shape) if n > 2 and not (
+        case.is_input and k == case.axis)]
+    for axes in (*((k,) for k in long), *combinations(long, 2)):  # both, of an image
         for by in (1, -1, 2, -2):
-            if size < abs(by) + 2 or (axis == case.axis and case.is_input):
-                continue
-            moved = np.roll(case.true, by, axis)
-            lost = np.s_[:by] if by > 0 else np.s_[by:]
-            moved[(slice(None),) * axis + (lost,)] = np.nan  # what comes in says nothing
+            moved = np.roll(case.true, (by,) * len(axes), axes)
+            for k in axes:  # what comes in from outside says nothing
+                moved[(slice(None),) * k + (np.s_[:by] if by > 0 else np.s_[by:],)] = np.nan
             there = ~np.isnan(moved) & case.known
             if there.any() and relative_error(moved[there], case.true[there]) > 0.01:
-                yield (axis, by), moved, (
-                    f"{case.d} is the right one, moved by {by} along axis {axis}: look at the "
+                yield (axes, by), moved, (
+                    f"{case.d} is the right one, moved by {by} along axes {axes}: look at the "
                     "offsets of padding and windows")
 
 # %% ../nbs/07e_partial.ipynb #zeros

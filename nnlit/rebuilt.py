@@ -20,10 +20,10 @@ from .mistakes import Made, also, is_wrong, mistake
 from .partial import output_with, right_when_cut
 
 # %% auto #0
-__all__ = ['STEPS', 'Norm', 'some_axes', 'norm_of', 'is_norm', 'means_of_the_wrong_numbers', 'gain_or_deviation_misplaced',
-           'path_through_the_mean_square', 'path_through_no_mean', 'Attention', 'swap', 'attention_of', 'in_attention',
-           'total', 'transposed_in_attention', 'Recurrence', 'recurrence_of', 'stepped', 'in_recurrence',
-           'transposed_in_recurrence', 'state_of_the_wrong_step', 'is_a_sum', 'path_between_positions']
+__all__ = ['STEPS', 'Norm', 'some_axes', 'norm_of', 'total', 'is_norm', 'means_of_the_wrong_numbers',
+           'gain_or_deviation_misplaced', 'path_through_the_mean_square', 'path_through_no_mean', 'Attention', 'swap',
+           'attention_of', 'in_attention', 'transposed_in_attention', 'Recurrence', 'recurrence_of', 'stepped',
+           'in_recurrence', 'transposed_in_recurrence', 'state_of_the_wrong_step', 'is_a_sum', 'path_between_positions']
 
 # %% ../nbs/07h_rebuilt.ipynb #norms
 @dataclass(frozen=True)
@@ -71,13 +71,16 @@ def norm_of(case: Case) -> Norm | None:
         for centred in (True, False):
             c = x - x.mean(axis=axes, keepdims=True) if centred else x
             sd = np.sqrt((c * c).mean(axis=axes, keepdims=True))
-            shrink = ((y - shift) * large).sum(axis=axes, keepdims=True) / (
-                large**2).sum(axis=axes, keepdims=True)
+            shrink = total((y - shift) * large, axes) / total(large**2, axes)
             found = Norm(axes, centred, large * sd / c, c * shrink / sd, sd / shrink)
             right = found.dx(case.grad * found.gain)
             if relative_error(right[case.known], case.true[case.known]) < case.probe.tolerance:
                 return found
     return None
+
+
+def total(a: Array, axis: int | tuple[int, ...] | None = -1) -> Array:
+    return np.asarray(a.sum(axis=axis, keepdims=True))
 
 
 def is_norm(case: Case) -> bool:
@@ -123,8 +126,10 @@ def gain_or_deviation_misplaced(case: Case) -> Made:
     yield "no deviation", right * s, f"{d} is not divided by σ"
     yield "variance", right / s, f"{d} is divided by σ², the variance: by σ, once"
     yield "times", right * s * s, f"{d} is multiplied by σ: divide by it"
-    yield "output", norm.dx(case.grad * norm.gain, xhat=case.y.astype(float)), (
-        f"{d} takes the output, with γ and β, where x̂ belongs: keep x̂")
+    part = total(case.y * norm.xhat, norm.axes) / total(norm.xhat**2, norm.axes)
+    if relative_error(part * norm.xhat, case.y) > 1e-3:  # else it has no γ and β to speak of
+        yield "output", norm.dx(case.grad * norm.gain, xhat=case.y.astype(float)), (
+            f"{d} takes the output, with γ and β, where x̂ belongs: keep x̂")
 
 
 @also("path through the variance", when=is_norm,
@@ -133,8 +138,8 @@ def gain_or_deviation_misplaced(case: Case) -> Made:
 def path_through_the_mean_square(case: Case) -> Made:
     norm = norm_of(case)
     if norm is not None and not norm.centred:
-        share = ((case.claimed - case.true) * norm.xhat).sum(axis=norm.axes, keepdims=True) / (
-            norm.xhat**2).sum(axis=norm.axes, keepdims=True)
+        share = total((case.claimed - case.true) * norm.xhat, norm.axes) / total(
+            norm.xhat**2, norm.axes)
         yield norm.axes, case.true + share * norm.xhat, (
             f"{case.d} is off by a multiple of x along axes {norm.axes}: the path through the "
             "mean square is missing, or has a wrong factor")
@@ -209,10 +214,6 @@ def in_attention(name: str, change: Callable[[Array, Array], Array], hint: str, 
             yield "attention", found, f"attention's softmax: {hint}: dS = {RIGHT}, grad = dP, s = P"
 
     also(name, planted={(title, "q"): lambda bank, rng: bank.wrong_heads(rng, change)})(make)
-
-
-def total(a: Array, axis: int | None = -1) -> Array:
-    return np.asarray(a.sum(axis=axis, keepdims=True))
 
 # %% ../nbs/07h_rebuilt.ipynb #attention-names
 in_attention("softmax as element-wise", lambda p, dP: p * (1 - p) * dP,

@@ -170,9 +170,9 @@ def spoilt_dW(make: Callable, name: str, edit: Callable) -> Callable:
 def core_of(dS: Callable = lambda p, dp: p * (dp - (p * dp).sum(-1, keepdims=True)), times: float = 1.0) -> Any:
     class Core(nnlit.DotProductAttention):
         def backward(self, grad: Array) -> Any:
-            q, k, v, p = self.cache
-            ds = times * dS(p, grad @ v.swapaxes(2, 3)) / np.sqrt(q.shape[-1])
-            return ds @ k, ds.swapaxes(2, 3) @ q, p.swapaxes(2, 3) @ grad
+            q, k, v, p = self.cache  # q is kept over the root of d
+            ds = times * dS(p, grad @ v.swapaxes(2, 3))
+            return ds @ k / np.sqrt(q.shape[-1]), ds.swapaxes(2, 3) @ q, p.swapaxes(2, 3) @ grad
     return Core
 
 
