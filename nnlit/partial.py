@@ -309,7 +309,7 @@ def one_use_of_two(case: Case) -> Made:
         return
     other = ~np.isin(np.arange(len(case.value)), ids[0])                              # (V,)
     zero, right = (np.all(a, axis=1) for a in (nothing(case, case.true), same(case)))  # (V,)
-    if not other.any() or zero[other].any() or right[~other].any():
+    if min(other.sum(), (~other).sum()) < 2 or zero[other].any() or right[~other].any():
         return  # no row that only another use can move
     if nothing(case, case.claimed)[other].all():
         yield "output", SEEN, (f"rows of {case.name} that no id picks have a gradient, and "

@@ -394,4 +394,4 @@ def path_between_positions(case: Case) -> Made:
         if is_a_sum(case, axis) and right_when_cut(case, axis):
             yield axis, SEEN, (
                 f"{case.d} is right for one position, wrong for {x.shape[axis]}: what goes from "
-                "position to position is wrong; check attention's core alone, on q, k and v")
+                "position to position is wrong; of an attention check the core, on q, k and v")
