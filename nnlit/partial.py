@@ -131,7 +131,7 @@ def shifted(case: Case) -> Made:
     long = [k for k, n in enumerate(case.value.shape) if n > 2 and not (
         case.is_input and k == case.axis)]
     for axes in (*((k,) for k in long), *combinations(long, 2)):  # both, of an image
-        for by in (1, -1, 2, -2):
+        for by in (1, -1, 2, -2) if min(case.value.shape[k] for k in axes) > 3 else (1, -1):
             moved = np.roll(case.true, (by,) * len(axes), axes)
             for k in axes:  # what comes in from outside says nothing
                 moved[(slice(None),) * k + (np.s_[:by] if by > 0 else np.s_[by:],)] = np.nan

@@ -220,7 +220,6 @@ strange: dict[str, tuple[Callable, dict[str, Callable]]] = {
     "leaky relu: slope 0.2": (leaky, {"x": lambda m, g, d: g * np.where(m.x > 0, 1, 0.2)}),
     "softmax: s^2": (soft, {"x": lambda m, g, d: m.y ** 2 * (g - (g * m.y).sum(1, keepdims=True))}),
     "softmax: sum added": (soft, {"x": lambda m, g, d: m.y * (g + (g * m.y).sum(1, keepdims=True))}),
-    "conv1d: channels rolled": (conv, {"W": lambda m, g, d: np.roll(d, 1, axis=1)}),
     "softmax cross-entropy: p only": (one, {"x": lambda m, g, d: m.p / len(m.x)}),
     "cross-entropy: y / p^2": (ce, {"x": lambda m, g, d: -m.t / m.x ** 2 / len(m.x)}),
     "mse: |x - t|": (mse, {"x": lambda m, g, d: np.abs(d)}),
