@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help book pdf epub serve test mutate checkers clean
+.PHONY: help book pdf epub serve test train mutate checkers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ test: .venv/installed  ## every cell of every chapter, lint, types, every test
 	@$(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
 	@$(BIN)/python tools/book.py
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+train: .venv/installed  ## train anew what ships with the package, as far as it is out of date (FORCE=1: all; ONLY="addition prose")
+	@$(BIN)/python tools/train.py $(if $(FORCE),--force) $(ONLY)
 
 checkers:  ## what the last tests need: a browser, epubcheck and the HTML validator (Debian, as root; npm for the last)
 	@command -v chromium >/dev/null && test -e /usr/share/java/epubcheck.jar || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium epubcheck >/dev/null; }

@@ -26,15 +26,17 @@ class Dropout(Module):
 
     rate: float = Number(0, 1)
 
-    def __init__(self, rate: float, rng: int | np.random.Generator | None = None) -> None:
+    def __init__(
+        self, rate: float, rng: int | np.random.Generator | None = None
+    ) -> None:
         self.rate, self.rng = rate, as_generator(rng)
 
     def forward(self, x: Array) -> Array:
-        """x where the mask is true, times 1 / (1 - rate), else 0; all of x in inference."""
+        """x where the mask is true, times 1 / (1 - rate), else 0; in inference x."""
         self.cache = None
         if self.training:
             keep = 1 - self.rate
-            mask = self.rng.random(x.shape, dtype=np.float32) < keep  # (N, ..., D) of bool
+            mask = self.rng.random(x.shape, dtype=np.float32) < keep  # (N, ..., D)
             self.cache = mask, 1 / keep
         return self._masked(x)
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nnlit.checks import (
-    Array, NDArray, as_generator, check_array, check_float_dtype, check_shape, check_type,
-    check_whole,
+    Array, NDArray, as_generator, check_array, check_float_dtype, check_shape,
+    check_type, check_whole,
 )
 from .module import Module
 
@@ -19,38 +19,41 @@ from .module import Module
 __all__ = ['sum_rows', 'check_ids', 'Embedding', 'TiedOutput']
 
 # %% ../nbs/17_embedding.ipynb #sum-rows
-def sum_rows(ids: NDArray[Any], rows: Array, many: int = 8) -> tuple[NDArray[Any], Array]:
-    """The sum of the rows of each id: ids (R,), rows (R, D) to (U,), (U, D), ids ascending.
+def sum_rows(
+    ids: NDArray[Any], rows: Array, many: int = 8
+) -> tuple[NDArray[Any], Array]:
+    """The sum of each id's rows: ids (R,), rows (R, D) to (U,), ascending, and (U, D).
 
-    many: an id with more rows than that has them summed at once, by a product with ones.
-    Of the others the second rows are added all together, then the third, and so on.
+    many: an id with more rows has them summed at once, by a product with ones. Of the
+    others the second rows are added all together, then the third, and so on.
     """
     rows = rows.take(np.argsort(ids, kind="stable"), axis=0)  # (R, D) sorted by id
-    count = np.bincount(ids)                                  # (V,): how often each occurs
+    count = np.bincount(ids)                                  # (V,): how often each is
     found = np.flatnonzero(count)                             # (U,): those that do
     count = count[found]                                      # (U,)
-    first = np.cumsum(count) - count                          # (U,): where their rows begin
+    first = np.cumsum(count) - count                          # (U,): where they begin
     sums, ones = rows.take(first, axis=0), np.ones(len(ids), rows.dtype)  # (U, D), (R,)
     often = np.flatnonzero(count > many)
     for u, a, n in zip(often.tolist(), first[often].tolist(), count[often].tolist()):
         np.dot(ones[:n], rows[a : a + n], out=sums[u])        # (n,) @ (n, D) = (D,)
     some, r = np.flatnonzero((count > 1) & (count <= many)), 1
     while len(some):
-        sums[some] += rows.take(first[some] + r, axis=0)      # each id once: none is lost
+        sums[some] += rows.take(first[some] + r, axis=0)      # each id once
         r += 1
-        some = some[count[some] > r]                          # those that have one row more
+        some = some[count[some] > r]                          # with one row more
     return found, sums
 
 # %% ../nbs/17_embedding.ipynb #check-ids
 def check_ids(name: str, ids: NDArray[Any], count: int) -> None:
-    """TypeError unless ids are integers, ValueError unless (N, ...), from 0 to count - 1."""
+    """TypeError unless ids are integers, ValueError unless (N, ...), 0 to count - 1."""
     if ids.dtype.kind not in "iu":
         hint = f": use {name}.astype(int)" if ids.dtype.kind in "fb" else ""
         raise TypeError(f"{name} must hold integers, not {ids.dtype}{hint}")
     check_shape(name, ids, ("N", "..."))
     if ids.size and (ids.min() < 0 or ids.max() >= count):
         wrong = ids[(ids < 0) | (ids >= count)][0]
-        raise ValueError(f"{name} must lie between 0 and {count - 1}, but one is {wrong}")
+        top = count - 1
+        raise ValueError(f"{name} must lie between 0 and {top}, but one is {wrong}")
 
 # %% ../nbs/17_embedding.ipynb #embedding
 class Embedding(Module):
@@ -102,11 +105,11 @@ class Embedding(Module):
 
 # %% ../nbs/17_embedding.ipynb #tied
 class TiedOutput(Module):
-    """Logits x @ W.T with the W of an embedding: (N, D) to (N, V). Equations (17.3), (17.4).
+    """Logits x @ W.T with an embedding's W: (N, D) to (N, V). Equations (17.3), (17.4).
 
-    embedding: whose table it shares, at most one TiedOutput for each. It has no array of
-    its own: backward leaves its share of dW in the embedding, whose own backward, later in
-    the same pass, adds to it. Source: Press & Wolf 2017.
+    embedding: whose table it shares, at most one TiedOutput for each. It has no array
+    of its own: backward leaves its share of dW in the embedding, whose own backward,
+    later in the same pass, adds to it. Source: Press & Wolf 2017.
     """
 
     def __init__(self, embedding: Embedding) -> None:
@@ -120,7 +123,7 @@ class TiedOutput(Module):
 
     def backward(self, grad: Array) -> Array:
         """Leave dW = grad.T @ x, return dx = grad @ W: (N, V) @ (V, D) = (N, D)."""
-        dW = grad.T @ self.cache                                  # (V, N) @ (N, D) = (V, D)
+        dW = grad.T @ self.cache  # (V, N) @ (N, D) = (V, D)
         self.embedding.handed = self.embedding.gradients["W"] = dW
         return grad @ self.embedding.parameters["W"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, as_generator, check_array, check_number
+from .checks import Array, as_generator, check_array, check_number, check_whole
 from .initialization import initialize
 from .module import Module
 from .recurrence import orthogonal
@@ -42,7 +42,7 @@ class LSTM(Module):
         self, n_in: int, width: int, rng: int | np.random.Generator | None = None,
         dtype: Any = np.float64, forget: float = 1.0,
     ) -> None:
-        rng = as_generator(rng)
+        rng, width = as_generator(rng), check_whole("width", width)
         Wx = [initialize("xavier", n_in, width, rng, dtype) for _ in range(4)]
         Wh = [initialize(orthogonal, width, width, rng, dtype) for _ in range(4)]
         b = np.zeros((4, width), Wx[0].dtype)  # (4, H)

@@ -46,7 +46,7 @@ class RNN(Module):
         self, n_in: int, width: int, rng: int | np.random.Generator | None = None,
         dtype: Any = np.float64,
     ) -> None:
-        rng = as_generator(rng)
+        rng, width = as_generator(rng), check_whole("width", width)
         Wx = initialize("xavier", n_in, width, rng, dtype)     # (D, H)
         Wh = initialize(orthogonal, width, width, rng, dtype)  # (H, H)
         self.parameters = {"Wx": Wx, "Wh": Wh, "b": np.zeros(width, Wx.dtype)}

@@ -334,6 +334,8 @@ def check_modes(training: Any, inference: Any, x: Array, *, draws: int = 400) ->
     check_function("training", training)
     check_function("inference", inference)
     x = as_array("x", x)
+    if x.dtype.kind not in "fiu":
+        raise TypeError(f"x must hold numbers, not {x.dtype}")
     y, again = (np.array(inference(x.copy())) for _ in range(2))
     chance, mean = Result("inference", y.shape, checked=y.size), Result("mean", y.shape)
     if not np.array_equal(y, again):

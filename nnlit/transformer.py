@@ -61,7 +61,7 @@ class OnRows(Sequential):
         """backward without the first layer's dx."""
         super().set_gradients(grad.reshape(-1, grad.shape[-1]))
 
-# %% ../nbs/21_transformer.ipynb #positions
+# %% ../nbs/21_transformer.ipynb #positions-code
 class Positions(Module):
     """x + the first T rows of a table, one for each position: (N, T, D) to (N, T, D). (21.5)
 
@@ -108,8 +108,8 @@ class Block(Sequential):
         self, width: int, heads: int, hidden: int | None = None, dropout: float = 0.0,
         depth: int = 1, rng: int | np.random.Generator | None = None, dtype: Any = np.float64,
     ) -> None:
-        rng = as_generator(rng)
-        hidden = 4 * check_whole("width", width) if hidden is None else hidden
+        rng, width = as_generator(rng), check_whole("width", width)
+        hidden = check_whole("hidden", 4 * width if hidden is None else hidden)
         usual = _normal(0.02)
         small = _normal(0.02 / math.sqrt(2 * check_whole("depth", depth)))
         attention = SelfAttention(width, heads, rng=rng, dtype=dtype)
@@ -152,6 +152,7 @@ class Transformer(Sequential):
         rng: int | np.random.Generator | None = None, dtype: Any = np.float64,
     ) -> None:
         rng, depth = as_generator(rng), check_whole("depth", depth)
+        check_whole("vocabulary", vocabulary)
         tokens = Embedding(vocabulary, width, rng, dtype)
         blocks = [Block(width, heads, hidden, dropout, depth, rng, dtype) for _ in range(depth)]
         head = TiedOutput(tokens) if tied else Linear(width, vocabulary, _normal(0.02), rng, dtype)
@@ -222,6 +223,7 @@ def generate(
     """
     check_type("model", model, Transformer)
     ids, rng = as_array("ids", ids), as_generator(rng)
+    check_shape("ids", ids, ("N", "T"))
     check_whole("count", count, 0)
     check_number("temperature", temperature, 0, math.inf)
     with inference_mode(model):

@@ -86,7 +86,7 @@ def dependencies(nb: NotebookNode) -> list[Path]:
             found.add(name)
             wanted |= imports(modules[name].read_text(encoding="utf-8")) - found
     files = [modules[name] for name in found] + [ROOT / "requirements.lock"]
-    if "digits" in found:
+    if found & {"digits", "addition"} or re.search(r"\b(load_digits|load_trained)\(", sources(nb)):
         files += ROOT.glob("nnlit/data/*")
     if "_bank" in found:
         files += NBS.glob("_bank/*.py")

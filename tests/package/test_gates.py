@@ -136,6 +136,7 @@ def test_the_forget_gate_begins_open() -> None:
     layer = LSTM(3, 4, rng=0)
     assert layer.parameters["b"].tolist() == [[0] * 4, [1] * 4, [0] * 4, [0] * 4]
     assert all(np.allclose(W @ W.T, np.eye(4)) for W in layer.parameters["Wh"])
+    assert (LSTM(3, 4, rng=0, forget=3.5).parameters["b"][1] == 3.5).all()
     again = LSTM(3, 4, rng=np.random.default_rng(0))
     assert all(np.array_equal(layer.parameters[name], again.parameters[name]) for name in layer.parameters)
 
@@ -160,3 +161,7 @@ def test_bad_input() -> None:
             LSTM(*widths)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="dtype must be float64 or float32"):
         LSTM(3, 4, dtype=int)
+    with pytest.raises(ValueError, match="forget must be a number"):
+        LSTM(3, 4, forget=np.inf)
+    with pytest.raises(TypeError, match="forget must be a number"):
+        LSTM(3, 4, forget=None)  # type: ignore[arg-type]
