@@ -5,8 +5,10 @@
 # %% ../nbs/07f_conduct.ipynb #imports
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from .mistakes import Made, is_wrong, mistake
 # %% auto #0
 __all__ = ['not_deterministic', 'nan_or_inf', 'changes', 'changes_parameters', 'changes_input', 'changes_upstream',
            'may_be_first', 'gradient_missing', 'accumulates', 'different', 'zero_gradient', 'parameter_unused', 'kink',
-           'one_cache', 'called_twice', 'parts_of', 'wrong_shape', 'unknown', 'how_much_is_right']
+           'one_cache', 'called_twice', 'watched', 'parts_of', 'wrong_shape', 'unknown', 'how_much_is_right']
 
 # %% ../nbs/07f_conduct.ipynb #before
 @mistake(
@@ -176,12 +178,21 @@ def one_cache(case: Case) -> Made:
 
 def called_twice(case: Case) -> list[str]:
     """The types of the parts of a model that run more than once in one forward."""
-    counts: dict[int, int] = {}
-    parts = [p for root in case.subject.roots() for p in parts_of(root)]
+    with watched([p for root in case.subject.roots() for p in parts_of(root)]) as calls:
+        case.subject.forward()
+    often = [id(part) for part, _ in calls]
+    once = {id(part): type(part).__name__ for part, _ in calls if often.count(id(part)) > 1}
+    return list(once.values())
 
-    def counted(part: Any, call: Any) -> Any:
+
+@contextmanager
+def watched(parts: list[Any]) -> Iterator[list[tuple[Any, tuple[Any, ...]]]]:
+    """Inside, each forward of these parts is noted down, in order: which, and what it got."""
+    calls: list[tuple[Any, tuple[Any, ...]]] = []
+
+    def noted(part: Any, call: Any) -> Any:
         def run(*args: Any, **keywords: Any) -> Any:
-            counts[id(part)] = counts.get(id(part), 0) + 1
+            calls.append((part, tuple(copy.copy(a) for a in args)))
             return call(*args, **keywords)
         return run
 
@@ -190,12 +201,11 @@ def called_twice(case: Case) -> list[str]:
                and hasattr(part, "__dict__") and call.__name__ not in vars(part)]
     try:
         for part, name in patched:
-            vars(part)[name] = counted(part, getattr(part, name))
-        case.subject.forward()
+            vars(part)[name] = noted(part, getattr(part, name))
+        yield calls
     finally:
         for part, name in patched:
             vars(part).pop(name, None)
-    return [type(part).__name__ for part, _ in patched if counts.get(id(part), 0) > 1]
 
 
 def parts_of(thing: Any) -> list[Any]:

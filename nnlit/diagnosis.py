@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import conduct, formulas, laws, partial  # noqa: F401  # each fills its part of the table
+from . import conduct, formulas, laws, partial, rebuilt  # noqa: F401  # each fills its part of the table
 from .case import SEEN, Case, Claim, Probe, claim, feed_another, probe_at, upstream
 from .checks import Array, as_generator, check_function
+from .conduct import parts_of, watched
 from .forms import BACKWARD, SLOPE, is_layer, method
 from nnlit.inputs import (
     as_inputs, check_keywords, check_numbers, check_parameters, given_upstream, loss_arguments, probe_inputs,
@@ -29,9 +30,9 @@ from .state import Snapshot, State
 from .subject import OfFunctions, OfLoss, Subject
 
 # %% auto #0
-__all__ = ['name_of', 'judge', 'verdict_of', 'diagnose', 'results_of', 'names_of', 'first_passes', 'same_again', 'notes_on',
-           'blame_the_part', 'pass_on', 'layer_inputs', 'blame_the_loss', 'check_gradients', 'check_object', 'Nothing',
-           'check_backward', 'check_loss', 'check', 'argument_names']
+__all__ = ['VAGUE', 'name_of', 'judge', 'verdict_of', 'diagnose', 'results_of', 'names_of', 'first_passes', 'same_again',
+           'notes_on', 'blame_the_part', 'pass_on', 'layer_inputs', 'blame_the_loss', 'blame_inside', 'calls_inside',
+           'check_gradients', 'check_object', 'Nothing', 'check_backward', 'check_loss', 'check', 'argument_names']
 
 # %% ../nbs/08_diagnosis.ipynb #name
 def name_of(case: Case) -> tuple[Mistake, str] | None:
@@ -224,6 +225,37 @@ def blame_the_loss(
         report.results.append(own)
     return own, "the loss", True
 
+# %% ../nbs/08_diagnosis.ipynb #parts-inside
+VAGUE = {"unknown", "path through time", "path between positions"}
+
+
+def blame_inside(report: Report, model: Any, x: Array, **keywords: Any) -> None:
+    """Check the layers that a layer holds; give what has no exact name that of the last fault."""
+    rows = [r for r in report.results if r.mistake in VAGUE]
+    for part, args in reversed(calls_inside(model, x) if rows else []):
+        try:
+            own = check_gradients(part, args if len(args) > 1 else args[0], **keywords).results
+        except (TypeError, ValueError):  # what it got cannot be checked
+            continue
+        faults = [r for r in own[:len(args)] if r.verdict == "wrong" and r.mistake not in VAGUE]
+        for row in rows if faults else []:
+            pass_on(report, (row.name,), (faults[0], type(part).__name__, True))
+        if faults:
+            return
+
+
+def calls_inside(model: Any, x: Array) -> list[tuple[Any, tuple[Any, ...]]]:
+    """The layers right inside a model that run once, in their order, each with what it got."""
+    parts = parts_of(model)
+    deeper = {id(inner) for part in parts for inner in parts_of(part)}
+    with watched([part for part in parts if id(part) not in deeper]) as calls:
+        try:
+            run_forward(model, x.copy())
+        except Exception:  # not our code: then nothing is known
+            return []
+    often = [id(part) for part, _ in calls]
+    return [(part, args) for part, args in calls if often.count(id(part)) == 1 and args]
+
 # %% ../nbs/08_diagnosis.ipynb #check-gradients
 def check_gradients(
     layer: Any, x: Any, *, grad_out: Array | None = None, loss: Any = None,
@@ -264,10 +296,12 @@ def check_object(
     alone = target is not None and loss is None and not takes_target(layer)
     parts = (Nothing(), given, layer, target) if alone else (layer, given, loss, target)
     report = check(lambda: OfLayer(*parts), [], notes, grad_out, rng, eps, sample, lines)
-    in_a_row = len(given) == 1 and not starts_from_target(layer)
-    if report.bad and in_a_row and (loss is not None or hasattr(layer, "layers")):
+    if report.bad and len(given) == 1 and not starts_from_target(layer):
         keywords = {"rng": rng, "eps": eps, "sample": sample, "lines": lines}
-        blame_the_part(report, layer, next(iter(given.values())), loss, target, **keywords)
+        x = next(iter(given.values()))
+        if loss is not None or hasattr(layer, "layers"):
+            blame_the_part(report, layer, x, loss, target, **keywords)
+        blame_inside(report, layer, x, **keywords)
     return report
 
 

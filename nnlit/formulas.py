@@ -244,7 +244,8 @@ def statistics(case: Case) -> Iterator[tuple[int, ...]]:
         return
     found: list[tuple[int, ...]] = []
     for axes in ((0,), (-1,), (1,), *((0, *range(2, x.ndim)), tuple(range(1, x.ndim)),
-                                      tuple(range(2, x.ndim)))):
+                                      tuple(range(2, x.ndim)),
+                                      tuple(range(x.ndim - 1)))):
         axes = tuple(sorted({a % x.ndim for a in axes}))
         if not axes or axes in found:
             continue

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -17,10 +17,11 @@ from .checks import Array
 from .gradcheck import relative_error
 
 # %% auto #0
-__all__ = ['Made', 'Planted', 'MISTAKES', 'Mistake', 'in_order', 'is_wrong', 'mistake', 'factor', 'constant_factor', 'sign',
-           'counts', 'mean_instead_of_sum', 'times_n', 'mean_over_other_axes', 'narrower', 'contributions', 'sums',
-           'equals_true', 'summed_over_everything', 'summed_over_the_wrong_axis', 'sums_to_true', 'not_summed',
-           'broadcast_not_summed', 'transposed', 'rows_permuted', 'upstream_ignored', 'another_arguments']
+__all__ = ['Made', 'Planted', 'MISTAKES', 'Mistake', 'in_order', 'is_wrong', 'mistake', 'also', 'factor', 'constant_factor',
+           'looks_like', 'sign', 'counts', 'mean_instead_of_sum', 'times_n', 'mean_over_other_axes', 'narrower',
+           'contributions', 'sums', 'equals_true', 'summed_over_everything', 'summed_over_the_wrong_axis',
+           'sums_to_true', 'not_summed', 'broadcast_not_summed', 'transposed', 'rows_permuted', 'upstream_ignored',
+           'another_arguments']
 
 # %% ../nbs/07c_any_layer.ipynb #mistake
 Made = Iterator[tuple[Variant, Any, str]]  # a variant, the wrong gradient it makes, a hint
@@ -79,6 +80,28 @@ def mistake(
 
     return enter
 
+# %% ../nbs/07c_any_layer.ipynb #also
+def also(
+    name: str, *, when: Callable[[Case], bool] = is_wrong, planted: Planted | None = None,
+) -> Callable[[Callable[[Case], Made]], Callable[[Case], Made]]:
+    """Enter one more way to make a mistake that is in the table."""
+
+    def enter(make: Callable[[Case], Made]) -> Callable[[Case], Made]:
+        old = MISTAKES[name]
+
+        def both(case: Case) -> Made:
+            if old.when(case):
+                yield from old.make(case)
+            if when(case):
+                yield from make(case)
+
+        both.__name__ = old.make.__name__
+        MISTAKES[name] = replace(old, make=both, when=lambda case: old.when(case) or when(case),
+                                 planted={**old.planted, **(planted or {})})
+        return make
+
+    return enter
+
 # %% ../nbs/07c_any_layer.ipynb #factor
 def factor(case: Case) -> float:
     """The c for which c * true comes nearest to the claim; nan if there is none."""
@@ -100,7 +123,20 @@ def constant_factor(case: Case) -> Made:
         if abs(other - c) > 1e-3 * abs(c - 1):
             return
     if case.first is not None or case.second is not None:
-        yield "factor", c * case.true, f"{case.d} is {c:.4g} times the right gradient"
+        yield "factor", c * case.true, (
+            f"{case.d} is {c:.4g} times the right gradient{looks_like(case, c)}")
+
+
+def looks_like(case: Case, c: float) -> str:
+    """Where the factor may come from: the length of an axis, or its root."""
+    for name, a in (("the output", case.y), (case.subject.first, case.x)):
+        for axis, n in enumerate(a.shape):
+            for power, what in ((1, "n"), (0.5, "√n")):
+                for sign, how in ((1, what), (-1, f"1/{what}")):
+                    if n > 2 and np.isclose(c, n**(sign * power), rtol=1e-5):
+                        return (f"; that is {how}, if n = {n}, the length of axis {axis} of {name}, is "
+                                "more than chance")
+    return ""
 
 
 @mistake(
@@ -122,6 +158,7 @@ def counts(case: Case) -> dict[str, int]:
              "the output's size": case.y.size}
     if case.y.ndim > 2:
         found["N times the positions"] = case.y.size // case.y.shape[1]
+        found["N times the positions, channels last,"] = case.y.size // case.y.shape[-1]
     if case.x.ndim > 2:
         found["N times the steps"] = case.x.shape[0] * case.x.shape[1]
     return {what: n for what, n in found.items() if n > 1}
@@ -294,6 +331,8 @@ def transposed(case: Case) -> Made:
     square = "it is square, so no shape complained"
     if case.value.ndim == 2:
         yield "result", case.true.T, f"{case.d} is transposed: {case.name} is {case.value.shape}"
+    for i, j in combinations(range(case.value.ndim), 2) if case.value.ndim > 2 else ():
+        yield (i, j), case.true.swapaxes(i, j), f"axes {i} and {j} of {case.d} are exchanged"
     if case.grad.ndim == 2 and case.grad.shape[0] == case.grad.shape[1]:
         yield "grad", case.right_for(case.grad.T), f"the upstream gradient is transposed; {square}"
     for name, a in case.subject.arrays().items():

@@ -6,20 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from .case import SEEN, Case
 from .checks import Array, NDArray
-from .mistakes import Made, factor, is_wrong, mistake
+from .gradcheck import relative_error
+from .mistakes import Made, also, factor, is_wrong, mistake
 from .slopes import set_to
 
 # %% auto #0
 __all__ = ['comparable', 'same', 'nothing', 'groups', 'has_indices', 'overwritten', 'share_of_one', 'kernel_not_flipped',
-           'padding_not_cut', 'only_some', 'missing_along', 'mask_missing', 'integer_truncation', 'clipped',
-           'weight_decay', 'weight_decay_turned', 'decay', 'one_path', 'path_factors', 'goes_on', 'output_with',
-           'nudged', 'right_when_cut', 'path_through_time']
+           'padding_not_cut', 'shifted', 'only_some', 'missing_along', 'mask_missing', 'mask_of_others',
+           'integer_truncation', 'clipped', 'weight_decay', 'weight_decay_turned', 'decay', 'one_path', 'path_factors',
+           'one_use_of_two', 'goes_on', 'output_with', 'nudged', 'right_when_cut', 'path_through_time']
 
 # %% ../nbs/07e_partial.ipynb #comparable
 def comparable(case: Case) -> bool:
@@ -119,6 +121,26 @@ def padding_not_cut(case: Case) -> Made:
         yield "padding", wrong, (f"{case.d} has shape {case.claimed.shape}, the input's with its "
                                  "padding: the inside is right, cut the rest off")
 
+# %% ../nbs/07e_partial.ipynb #shifted
+@mistake(
+    "shifted", "The right gradient, moved along an axis by one or two places.", 83,
+    "Compare the offsets of padding and windows in forward and backward.", when=comparable,
+    planted={("padded conv1d: dx cut at one end", "x"): lambda bank, rng: bank.padded(
+        rng, cut=True, at=2)})
+def shifted(case: Case) -> Made:
+    long = [k for k, n in enumerate(case.value.shape) if n > 2 and not (
+        case.is_input and k == case.axis)]
+    for axes in (*((k,) for k in long), *combinations(long, 2)):  # both, of an image
+        for by in (1, -1, 2, -2) if min(case.value.shape[k] for k in axes) > 3 else (1, -1):
+            moved = np.roll(case.true, (by,) * len(axes), axes)
+            for k in axes:  # what comes in from outside says nothing
+                moved[(slice(None),) * k + (np.s_[:by] if by > 0 else np.s_[by:],)] = np.nan
+            there = ~np.isnan(moved) & case.known
+            if there.any() and relative_error(moved[there], case.true[there]) > 0.01:
+                yield (axes, by), moved, (
+                    f"{case.d} is the right one, moved by {by} along axes {axes}: look at the "
+                    "offsets of padding and windows")
+
 # %% ../nbs/07e_partial.ipynb #zeros
 @mistake(
     "only some entries", "Right where the claim is not zero; but entries are missing.", 62,
@@ -163,6 +185,26 @@ def mask_missing(case: Case) -> Made:
     yield "mask", np.where(zero, case.claimed, case.true), (
         f"{case.d} is right where it should not be zero, and should be zero at {zero.sum()} "
         "more entries: a mask is missing in backward")
+
+# %% ../nbs/07e_partial.ipynb #redrawn
+@mistake(
+    "mask of other entries", "The factor of dropout is right, but the mask is that of other "
+    "entries: drawn anew, or moved.", 71, "Keep the mask of forward in the cache; draw it once.",
+    when=comparable,
+    planted={("dropout: a new mask", "x"): lambda bank, rng: bank.spoil(
+        bank.dropout(rng), x=lambda m, g, d: 2 * g * (np.arange(d.size).reshape(d.shape) % 3 > 0))})
+def mask_of_others(case: Case) -> Made:
+    if not case.is_input or case.value.shape != case.y.shape:
+        return
+    zero, gone = nothing(case, case.true), nothing(case, case.claimed)
+    if not (zero & ~gone).any() or not (gone & ~zero).any():
+        return
+    factors = (case.true / case.grad)[~zero]
+    c = float(np.median(factors))
+    if np.abs(factors - c).max() < 1e-5 * abs(c):  # one factor, or zero: dropout
+        yield "another", np.where(gone, 0.0, c * case.grad), (
+            f"{case.d} has the mask of other entries ({int((zero ^ gone).sum())} differ): is it "
+            "drawn anew in backward? Keep that of forward")
 
 # %% ../nbs/07e_partial.ipynb #truncated
 @mistake(
@@ -257,6 +299,25 @@ def path_factors(case: Case) -> Array | None:
     paths = np.stack([case.grad.ravel(), (case.true - case.grad).ravel()], axis=1)
     return np.asarray(np.linalg.lstsq(paths, case.claimed.ravel(), rcond=None)[0])
 
+# %% ../nbs/07e_partial.ipynb #uses
+@also("one path of two", when=comparable,
+      planted={("tied table: the output's share lost", "E"): lambda bank, rng: bank.tied(rng)})
+def one_use_of_two(case: Case) -> Made:
+    ids = [a for n, a in case.subject.constants.items()
+           if isinstance(a, np.ndarray) and a.dtype.kind in "iu" and n != "target"]
+    if case.is_input or len(ids) != 1 or case.value.ndim != 2 or not case.known.all():
+        return
+    other = ~np.isin(np.arange(len(case.value)), ids[0])                              # (V,)
+    zero, right = (np.all(a, axis=1) for a in (nothing(case, case.true), same(case)))  # (V,)
+    if min(other.sum(), (~other).sum()) < 2 or zero[other].any() or right[~other].any():
+        return  # no row that only another use can move
+    if nothing(case, case.claimed)[other].all():
+        yield "output", SEEN, (f"rows of {case.name} that no id picks have a gradient, and "
+                               f"{case.d} is 0 there: the share of its other use is lost")
+    elif right[other].all():
+        yield "table", SEEN, (f"{case.d} is right at the rows that no id picks, and at no other: "
+                              "the share of the lookup is lost")
+
 # %% ../nbs/07e_partial.ipynb #goes-on
 def goes_on(case: Case, axis: int) -> bool:
     """Is this axis of the input time: do later outputs depend on earlier input alone?
@@ -291,7 +352,11 @@ def nudged(x: Array, axis: int, step: int, by: float) -> Array:
 
 
 def right_when_cut(case: Case, axis: int) -> bool:
-    """Is the claim right for the first step alone?"""
+    """Is the claim right for the first step alone?
+
+    Where the right gradient is zero then, as of weights on a state that is zero, that says
+    nothing: then those of all other arrays must be right.
+    """
     x = case.subject.x
     assert x is not None
     steps = x.shape[axis]
@@ -308,7 +373,13 @@ def right_when_cut(case: Case, axis: int) -> bool:
             inputs, {n: cut(a) for n, a in case.subject.constants.items()}))
     except Exception:  # not our code: it may need more than one step
         return False
-    return other is not None and other.gap < case.probe.tolerance
+    if other is None or other.gap >= case.probe.tolerance:
+        return False
+    claims = other.claims.gradients
+    return bool(np.any(other.true)) or all(
+        np.allclose(claims[n], other.right_of(n), 1e-5, 1e-7) for n in claims
+        if n != case.name and claims[n] is not None)
+
 
 # %% ../nbs/07e_partial.ipynb #time-cell
 @mistake(

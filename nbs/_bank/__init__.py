@@ -9,6 +9,8 @@ from .figures import census, false_alarms, outcome, summary, table
 from .layers import *
 from .right import *
 from .right import RIGHT, check
+from .shapes import *
+from .today import TODAY
 from .wrong import *
 from .wrong import PLANTED, Planted, of_the_table
 

@@ -145,6 +145,18 @@ class BatchNorm(LayerNorm):
     axis = 0
 
 
+class RMSNorm(Layer):
+    def f(self, x: Array) -> Any:
+        self.sd = np.sqrt((x * x).mean(axis=-1, keepdims=True) + 1e-5)
+        self.xhat = x / self.sd
+        return self.xhat * self.p("gamma")
+
+    def b(self, g: Array) -> Any:
+        h = g * self.p("gamma")
+        return {"x": (h - self.xhat * (h * self.xhat).mean(axis=-1, keepdims=True)) / self.sd,
+                "gamma": (g * self.xhat).sum(axis=tuple(range(g.ndim - 1)))}
+
+
 class Conv1d(Layer):  # x (N, C, L), W (F, C, k), y (N, F, L - k + 1)
     def f(self, x: Array) -> Any:
         k = self.p("W").shape[2]
@@ -196,6 +208,9 @@ class Residual(Layer):
 
 
 class Attention(Layer):  # x (N, T, D), one head
+    @staticmethod
+    def ds(a: Array, da: Array) -> Array: return a * (da - (da * a).sum(-1, keepdims=True))
+
     def f(self, x: Array) -> Any:
         self.q, self.k, self.v = (x @ self.p(n) for n in ("Q", "K", "V"))
         self.a = softmax(self.q @ self.k.swapaxes(1, 2))  # (N, T, T)
@@ -203,7 +218,7 @@ class Attention(Layer):  # x (N, T, D), one head
 
     def b(self, g: Array) -> Any:
         da, dv = g @ self.v.swapaxes(1, 2), self.a.swapaxes(1, 2) @ g
-        ds = self.a * (da - (da * self.a).sum(-1, keepdims=True))
+        ds = self.ds(self.a, da)
         dq, dk = ds @ self.k, ds.swapaxes(1, 2) @ self.q
         out = {"x": dq @ self.p("Q").T + dk @ self.p("K").T + dv @ self.p("V").T}
         out |= {n: np.einsum("ntd,nth->dh", self.x, d) for n, d in (("Q", dq), ("K", dk), ("V", dv))}

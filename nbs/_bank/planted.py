@@ -200,6 +200,8 @@ enter("wrong mask", "cs231n relu: dout > 0", "x",
 
 plant("kernel not flipped", "conv1d: kernel not turned", conv, W=lambda m, g, d: d[:, :, ::-1])
 
+plant("shifted", "conv1d: channels rolled", conv, W=lambda m, g, d: np.roll(d, 1, axis=1))
+
 plant("clipped", "tanh: clipped", tanh, x=lambda m, g, d: np.clip(d, -0.3, 0.3))
 
 # strange ones: wrong, and like nothing we have a name for
@@ -218,7 +220,6 @@ strange: dict[str, tuple[Callable, dict[str, Callable]]] = {
     "leaky relu: slope 0.2": (leaky, {"x": lambda m, g, d: g * np.where(m.x > 0, 1, 0.2)}),
     "softmax: s^2": (soft, {"x": lambda m, g, d: m.y ** 2 * (g - (g * m.y).sum(1, keepdims=True))}),
     "softmax: sum added": (soft, {"x": lambda m, g, d: m.y * (g + (g * m.y).sum(1, keepdims=True))}),
-    "conv1d: channels rolled": (conv, {"W": lambda m, g, d: np.roll(d, 1, axis=1)}),
     "softmax cross-entropy: p only": (one, {"x": lambda m, g, d: m.p / len(m.x)}),
     "cross-entropy: y / p^2": (ce, {"x": lambda m, g, d: -m.t / m.x ** 2 / len(m.x)}),
     "mse: |x - t|": (mse, {"x": lambda m, g, d: np.abs(d)}),

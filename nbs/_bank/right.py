@@ -80,9 +80,12 @@ def residual(rng: Rng) -> Any:
     return Residual(layer), x
 
 
-def attention(rng: Rng) -> tuple[Layer, Array]:
+def attention(rng: Rng, ds: Callable | None = None) -> tuple[Layer, Array]:
     N, T, D, H = sizes(rng, 4)
-    return Attention(**{n: 0.3 * matrix(rng, D, H) for n in "QKV"}), matrix(rng, N, T, D)
+    layer = Attention(**{n: 0.3 * matrix(rng, D, H) for n in "QKV"})
+    if ds is not None:
+        layer.ds = ds  # type: ignore[method-assign]
+    return layer, matrix(rng, N, T, D)
 
 
 def net(*kinds: type, box: type = Sequential) -> Callable:

@@ -93,9 +93,10 @@ class Stateful(Recurrent):
 
     def f(self, x: Array) -> Any:
         self.start = np.zeros((len(x), len(self.p("U")))) if self.state is None or len(self.state) != len(x) else self.state
-        h, self.h = self.start, []
+        h, self.h, self.z = self.start, [], []
         for t in range(x.shape[1]):
-            h = np.tanh(x[:, t] @ self.p("W") + h @ self.p("U"))
+            self.z.append(x[:, t] @ self.p("W") + h @ self.p("U"))
+            h = np.tanh(self.z[-1])
             self.h.append(h)
         self.state = h
         return np.stack(self.h, axis=1)
@@ -127,8 +128,12 @@ def columns(rng: Rng) -> tuple:
     return Columns(W=matrix(rng, K, D), b=matrix(rng, K, 1)), matrix(rng, D, N)
 
 
-def heads(rng: Rng, order: Callable = lambda dq, dk, dv: (dq, dk, dv)) -> tuple:
-    "Attention of three inputs, without parameters."
+def attention_ds(a: Array, da: Array) -> Array: return a * (da - (a * da).sum(axis=-1, keepdims=True))
+
+
+def heads(rng: Rng, order: Callable = lambda dq, dk, dv: (dq, dk, dv), ds_of: Callable = attention_ds,
+          edit: Callable = lambda a, g, found: found) -> tuple:
+    "Attention of three inputs, without parameters; ds_of: softmax's backward in it; edit: what becomes of (dq, dk, dv)."
     N, T, D = sizes(rng, 3)
 
     def forward(q: Array, k: Array, v: Array) -> Any:
@@ -138,9 +143,12 @@ def heads(rng: Rng, order: Callable = lambda dq, dk, dv: (dq, dk, dv)) -> tuple:
     def backward(dout: Array, cache: Any) -> Any:
         q, k, v, a = cache
         da, dv = dout @ v.swapaxes(1, 2), a.swapaxes(1, 2) @ dout
-        ds = a * (da - (a * da).sum(axis=-1, keepdims=True)) / np.sqrt(q.shape[2])
-        return order(ds @ k, ds.swapaxes(1, 2) @ q, dv)
+        ds = ds_of(a, da) / np.sqrt(q.shape[2])
+        return order(*edit(a, dout, (ds @ k, ds.swapaxes(1, 2) @ q, dv)))
     return (forward, backward, *(matrix(rng, N, T, D) for _ in range(3)))
+
+
+def wrong_heads(rng: Rng, ds_of: Callable) -> tuple: return heads(rng, ds_of=ds_of)
 
 
 class Chance(Layer):

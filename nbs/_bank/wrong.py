@@ -46,6 +46,7 @@ def spoil(made: tuple, inside: int | None = None, **edits: Callable) -> tuple:
 
 relu, leaky, sigmoid, tanh, soft = map(elementwise, (ReLU, LeakyReLU, Sigmoid, Tanh, Softmax))
 norm, batch = featurewise(LayerNorm, "gamma", "beta"), featurewise(BatchNorm, "gamma", "beta")
+rms = featurewise(RMSNorm, "gamma")
 sce, one, ce, mse = (a_loss(SoftmaxCrossEntropy, labels), a_loss(SoftmaxCrossEntropyOneHot, one_hot),
                      a_loss(CrossEntropy, one_hot, probabilities), a_loss(MSE, numbers))
 mse_of_rows = a_loss(MSEOfRows, numbers)
@@ -252,8 +253,8 @@ def conv_overwrites(rng: Rng) -> tuple:
     return Overwrites(**layer.parameters), x
 
 
-def padded(rng: Rng, cut: bool = False) -> tuple:
-    "A convolution that pads its input with a zero on either side."
+def padded(rng: Rng, cut: bool = False, at: int = 1) -> tuple:
+    "A convolution that pads its input with a zero on either side; at: where backward cuts."
     layer, x = conv(rng)
 
     class Padded(Conv1d):
@@ -261,36 +262,67 @@ def padded(rng: Rng, cut: bool = False) -> tuple:
         def b(self, g: Array) -> Any:
             self.x = np.pad(self.x, ((0, 0), (0, 0), (1, 1)))
             found = super().b(g)
-            return {**found, "x": found["x"][:, :, 1:-1]} if cut else found
+            return {**found, "x": np.roll(found["x"], 1 - at, axis=2)[:, :, 1:-1]} if cut else found
     return Padded(**layer.parameters), x
 
 
 class Recurrent(Layer):
     "h = tanh(x W + h U), every step's h is put out: (N, T, D) -> (N, T, H)."
-    carry = True
+    carry, turn, after = True, False, False
+
+    @staticmethod
+    def slope(z: Array, h: Array) -> Array: return 1 - h**2
 
     def f(self, x: Array) -> Any:
-        h, self.h = np.zeros((len(x), len(self.p("U")))), []
+        h, self.h, self.z = np.zeros((len(x), len(self.p("U")))), [], []
         for t in range(x.shape[1]):
-            h = np.tanh(x[:, t] @ self.p("W") + h @ self.p("U"))
+            self.z.append(x[:, t] @ self.p("W") + h @ self.p("U"))
+            h = np.tanh(self.z[-1])
             self.h.append(h)
         return np.stack(self.h, axis=1)
 
     def b(self, g: Array) -> Any:
         dx, dW, dU, dh = np.zeros(self.x.shape), 0 * self.p("W"), 0 * self.p("U"), 0
         for t in reversed(range(g.shape[1])):
-            dz = (g[:, t] + dh) * (1 - self.h[t] ** 2)
+            dz = (g[:, t] + dh) * self.slope(self.z[t], self.h[t])
             dx[:, t], before = dz @ self.p("W").T, self.h[t - 1] if t else 0 * self.h[0]
-            dW, dU = dW + self.x[:, t].T @ dz, dU + before.T @ dz
-            dh = dz @ self.p("U").T if self.carry else 0
+            dW, dU = dW + self.x[:, t].T @ dz, dU + (self.h[t] if self.after else before).T @ dz
+            dh = dz @ (self.p("U") if self.turn else self.p("U").T) if self.carry else 0
         return {"x": dx, "W": dW, "U": dU}
 
 
-def recurrent(rng: Rng, carry: bool = True) -> tuple:
+def recurrent(rng: Rng, carry: bool = True, **how: Any) -> tuple:
     N, T, D, H = sizes(rng, 4)
     layer = Recurrent(W=matrix(rng, D, H) / 2, U=matrix(rng, H, H) / 2)
-    layer.carry = carry
+    vars(layer).update(how, carry=carry)
     return layer, matrix(rng, N, T, D)
+
+
+class Tied(Layer):
+    "A table that is read, and whose rows are compared with what was read: logits of the next token."
+    def f(self, x: Array) -> Any:
+        self.h = np.tanh(self.p("E")[x])
+        return self.h @ self.p("E").T
+
+    def b(self, g: Array) -> Any:
+        E = self.p("E")
+        dE, dh = np.zeros_like(E), (g @ E) * (1 - self.h**2)
+        np.add.at(dE, self.x, dh)
+        return {"x": None, "E": self.both(dE, g.reshape(-1, len(E)).T @ self.h.reshape(-1, E.shape[1]))}
+
+    @staticmethod
+    def both(read: Array, said: Array) -> Array: return read
+
+
+def tied(rng: Rng, both: Callable | None = None) -> tuple:
+    "both: what becomes of the two shares of the table's gradient; the first alone by default."
+    N, T, D = sizes(rng, 3)
+    layer = Tied(E=matrix(rng, 9, D) / 2)
+    if both is not None:
+        layer.both = both  # type: ignore[method-assign]
+    ids = rng.integers(0, 6, size=(N, T))
+    ids[0, :2] = 1
+    return layer, ids
 
 
 class Noisy(Linear):

@@ -74,7 +74,8 @@ def test_the_rest_is_not_blamed_wrongly(planted: Planted) -> None:
 
 
 SLOW = {"conv1d", "attention", "net and loss", "nnlit network and loss", "net, tanh sigmoid", "net and mse", "nnlit relu network",
-        "nnlit tanh network", "net, closed", "net, relu", "affine, cs231n"}  # fewer draws: they take longer than all the others
+        "nnlit tanh network", "net, closed", "net, relu", "affine, cs231n",
+        *bank.TODAY}  # fewer draws: they take longer than all the others
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -17,7 +17,7 @@ from nnlit.mistakes import in_order, mistake
 import _bank as bank
 
 ROOMS = ["slopes", "subject", "state", "objects", "trial", "forms", "case", "mistakes", "formulas", "partial", "conduct", "laws",
-         "measure", "inputs", "report", "diagnosis", "rules", "slips", "terms", "handles", "steps"]
+         "rebuilt", "measure", "inputs", "report", "diagnosis", "rules", "slips", "terms", "handles", "steps"]
 
 
 @pytest.fixture
