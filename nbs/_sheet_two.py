@@ -18,7 +18,7 @@ from nnlit.layer_norm import LayerNorm, RMSNorm
 from nnlit.normalization import BatchNorm
 from nnlit.recurrence import RNN
 
-from _sheet import TABLE, block, code, table
+from _sheet import block, code, table
 
 EPS, RATE = 1e-5, 0.4
 LETTERS = {1: "1", 2: "N", 7: "T", 6: "R", 12: "D", 3: "H", 11: "V", 4: "d", 5: "C", 8: "K", 9: "P"}  # by length
@@ -146,6 +146,10 @@ WORDS = {
 }
 
 
+NOTATION = ("R rows: all axes before the last; T steps, D width in, H width out, V ids, d a head’s width; "
+            "mean over the last axis, keepdims")
+
+
 def softmax(S: Any) -> Any:
     e = np.exp(S - S.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
@@ -172,34 +176,24 @@ def shape(line: str, row: Row, known: dict[str, Any]) -> str:
     name = ast.unparse(target) if target else "dx" if isinstance(tree, ast.For) else "dW"
     lengths = np.shape(eval(name, {**known, "t": 0}))
     letters = [row.letters.get(n, "?") for n in lengths]
-    return f"({letters[0]},)" if len(letters) == 1 else f"({', '.join(letters)})"
+    return f"({letters[0]},)" if len(letters) == 1 else f"({(',' + chr(160)).join(letters)})"  # in one line
 
 
-def layers_table() -> str:
-    """Every layer's lines with their shapes, a group of rows for each layer."""
-    groups = []
-    for row in LAYERS:
-        known = run(row)[0]
-        rest = [f"<td>{code(line)}</td><td>{shape(line, row, known)}</td></tr>" for line in row.lines]
-        kept = f" <small>keeps {code(row.keeps)}</small>" if row.keeps else ""
-        name = f'<th scope="rowgroup" rowspan="{len(rest)}">{row.name}{kept}</th>'
-        groups.append(f"<tbody>\n<tr>{name}" + "\n<tr>".join(rest) + "\n</tbody>")
-    head = "".join(f'<th scope="col">{c}</th>' for c in ("layer", "forward, then backward", "shapes"))
-    return f'{TABLE} class="sheet-layers"><thead><tr>{head}</tr></thead>\n' + "\n".join(groups) + "\n</table>"
+def layer_block(row: Row) -> str:
+    """A layer's lines with their shapes, under its name."""
+    known = run(row)[0]
+    kept = f" <small>keeps {code(row.keeps)}</small>" if row.keeps else ""
+    return block(row.name + kept, table((code(line), shape(line, row, known)) for line in row.lines))
 
 
 class SecondSide:
     """Today's layers: HTML on a page, their lines where there is no HTML."""
 
     def _repr_html_(self) -> str:
-        about = 'tabindex="0" role="region" aria-label="today’s layers, forward and backward"'
-        blocks = [block(head, table(rows)) for head, rows in FACTS.items()]
+        blocks = [*map(layer_block, LAYERS), *(block(head, table(rows)) for head, rows in FACTS.items())]
         blocks += [block(head, text) for head, text in WORDS.items()]
-        notation = ("R rows: all axes before the last; T steps, D width in, H width out, V ids, d a head’s width; "
-                    "mean over the last axis, keepdims")
-        title = f'<p class="sheet-title">nnlit: today’s layers <small>{notation}</small></p>'
-        return (f'<div class="sheet sheet-two">\n{title}\n<div class="sheet-scroll" {about}>\n{layers_table()}\n</div>\n'
-                '<div class="sheet-blocks">\n' + "\n".join(blocks) + "\n</div>\n</div>")
+        title = f'<p class="sheet-title">nnlit: today’s layers <small>{NOTATION}</small></p>'
+        return f'<div class="sheet sheet-two">\n{title}\n<div class="sheet-blocks">\n' + "\n".join(blocks) + "\n</div>\n</div>"
 
     def __repr__(self) -> str:
         return "\n".join(f"{row.name}: {line}" for row in LAYERS for line in row.lines)
