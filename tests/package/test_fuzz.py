@@ -95,7 +95,8 @@ def known() -> dict[str, Any]:
         "b": x + 1e-9, "kind": "parameters", "forward": lambda x: x * x, "backward": lambda grad, cache: (2 * cache * grad,),
         "args": (x,), "lines": True, "rule": "sgd", "start": None, "inference": lambda x: x, "draws": 10, "samples": 4,
         "shuffle": lambda x, y: (x[::-1], y[::-1]), "update": lambda w, g: w - 0.1 * g, "step": sgd_step,
-        "rate": 0.5, "count": 4, "heads": 2, "causal": True, "block": 3, "forget": 1.0, "size": 2, "stride": 1, "padding": 1, "vocabulary": 5,
+        "rate": 0.5, "count": 4, "heads": 2, "causal": True, "block": 3, "forget": 1.0, "size": 2, "stride": 1, "padding": 1,
+        "vocabulary": 5,
         "depth": 1, "length": 6, "hidden": 5, "dropout": 0.1, "tied": True, "embedding": nnlit.Embedding(5, D, rng=0),
         "ids": np.array([[1, 0, 2]]),
     }
