@@ -129,13 +129,13 @@ class Watch:
         self.measured: list[Any] = []
         self.measure: Callable[[], Any] = lambda: None
         self.spent = 0.0
-        self.since = time.perf_counter()
+        self.since = time.process_time()
 
     def __call__(self, losses: list[float]) -> None:
         done = len(losses)
         if done % self.every and done != self.steps:
             return
-        self.spent += time.perf_counter() - self.since
+        self.spent += time.process_time() - self.since
         self.losses.append([done, round(float(np.mean(losses[-self.every:])), 4)])
         measured = self.measure()
         if measured is not None:
@@ -143,7 +143,7 @@ class Watch:
         left = self.spent / done * (self.steps - done)
         line = f"{self.name}: step {done} of {self.steps}, loss {self.losses[-1][1]:.3f}, {self.spent:.0f} s, {left:.0f} s to go"
         print(f"\r{line}  " if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
-        self.since = time.perf_counter()
+        self.since = time.process_time()
 
 
 def halved(model: Module) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def run_prose(training: Training, watch: Watch) -> dict[str, Any]:
     ids, unseen = prose.to_ids(text, signs), prose.to_ids(held, signs)
     unseen = unseen[: 500 if watch.trial else None]
     model = prose.writer(len(signs), training.seed)
-    parts = [ids[-8000:][: len(unseen)], unseen[:8000]]
+    parts = [ids[-4000:][: len(unseen)], unseen[:4000]]
 
     def measure() -> list[float]:
         return [round(float(prose.bits_of(model, part).mean()), 4) for part in parts]
@@ -208,9 +208,9 @@ TRAININGS = {
     "addition": Training(run_addition, ADDITION, kept=True),
     **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
-    "addition-one": Training(run_addition, ADDITION, options={"depth": 1}),
+    "addition-one": Training(run_addition, ADDITION, options={"depth": 1}, kept=True),
     "addition-one-forwards": Training(run_addition, ADDITION, options={"depth": 1, "backwards": False}),
-    "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True, threads=2),
+    "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True),
     **{name: Training(run_digits, USES, options=options, data=("digits.csv.gz",), kept=name == "digits")
        for name, options in OPTIONS.items()},
     "digits-choice": Training(run_choice, USES, options=OPTIONS["digits"], data=("digits.csv.gz",)),
