@@ -29,7 +29,7 @@ __all__ = ['forms', 'standardized', 'Warp', 'digit_reader', 'train_digits']
 
 # %% ../nbs/22_digits_again.ipynb #forms
 def forms(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """For each image, in the file's order, the form that it is from: labels (N,) to (N,).
+    """For each image, in the file's order, the form it is from: labels (N,) to (N,).
 
     A form begins where the digits are counted up and had not been for 50 images.
     """
@@ -43,7 +43,7 @@ def forms(labels: NDArray[Any]) -> NDArray[np.int64]:
 def standardized(
     seen: NDArray[Any], *others: NDArray[Any]
 ) -> list[NDArray[np.float32]]:
-    """Each of them, (N, 64), by the statistics of the first, (13.1), as (N, 8, 8, 1)."""
+    """Each, (N, 64), by the statistics of the first, (13.1), as (N, 8, 8, 1)."""
     mean, scale = standardization(seen)  # (64,), ()
     return [((x - mean) / scale).astype(np.float32).reshape(-1, 8, 8, 1)
             for x in (seen, *others)]
@@ -53,7 +53,7 @@ class Warp(Module):
     """In training each image is drawn a little differently: (N, H, W, C) to the same.
 
     Place p shows what the image has at source(p) = A (p - centre) + centre + t, between
-    pixels a weighted mean of them, beyond the border the pixel at the border. (22.1), (22.2)
+    pixels a weighted mean of them, beyond the border the pixel there. (22.1), (22.2)
     A - I has entries within `amount`, t within `shift` pixels. In inference y = x.
     rng: a seed or a NumPy Generator; None draws anew. cache: the weights B (N, HW, HW).
     """
@@ -73,7 +73,7 @@ class Warp(Module):
         last = np.array([[H - 1], [W - 1]])               # (2, 1)
         A = np.eye(2) + self.rng.uniform(-self.amount, self.amount, (N, 2, 2))
         t = self.rng.uniform(-self.shift, self.shift, (N, 2, 1))
-        source = A @ (places - last / 2) + last / 2 + t   # (N, 2, 2) @ (2, HW) = (N, 2, HW)
+        source = A @ (places - last / 2) + last / 2 + t   # (N, 2, HW)
         source = np.clip(source, 0, last).astype(dtype)[..., None]    # (N, 2, HW, 1)
         near = np.abs(source - places[:, None].astype(dtype))         # (N, 2, HW, HW)
         np.maximum(np.subtract(1, near, out=near), 0, out=near)
@@ -93,7 +93,8 @@ class Warp(Module):
         if self.cache is None:
             return grad.copy()
         N, H, W, C = grad.shape
-        back = self.cache.swapaxes(1, 2) @ grad.reshape(N, H * W, C)  # (N, HW, HW) @ (N, HW, C)
+        # (N, HW, HW) @ (N, HW, C) = (N, HW, C)
+        back = self.cache.swapaxes(1, 2) @ grad.reshape(N, H * W, C)
         return back.reshape(grad.shape)
 
     def check_input(self, x: Array) -> None:
@@ -124,7 +125,9 @@ def digit_reader(
     else:
         layers += [Flatten(), *unit(Linear(64, 128, rng=rng, dtype=dtype), 128)]
     layers += [Dropout(dropout, rng)] if dropout else []
-    return Sequential(*layers, Linear(512 if convolution else 128, 10, "xavier", rng, dtype))
+    return Sequential(
+        *layers, Linear(512 if convolution else 128, 10, "xavier", rng, dtype)
+    )
 
 # %% ../nbs/22_digits_again.ipynb #train-digits
 def train_digits(
