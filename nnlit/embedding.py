@@ -29,7 +29,7 @@ def sum_rows(
     """
     rows = rows.take(np.argsort(ids, kind="stable"), axis=0)  # (R, D) sorted by id
     count = np.bincount(ids)                                  # (V,): how often each is
-    found = np.flatnonzero(count)                             # (U,): those that do
+    found = np.flatnonzero(count)                             # (U,): ids that occur
     count = count[found]                                      # (U,)
     first = np.cumsum(count) - count                          # (U,): where they begin
     sums, ones = rows.take(first, axis=0), np.ones(len(ids), rows.dtype)  # (U, D), (R,)

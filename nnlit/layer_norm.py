@@ -77,7 +77,7 @@ class LayerNorm(Module):
         gx = g * rows                                     # (R, D)
         self.gradients["beta"] = column_sums(g)           # (R, D) over rows = (D,)
         self.gradients["gamma"] = istd @ gx - (mean * istd) @ g  # (D,)
-        h = g @ gamma / D                                 # (R,) mean of h
+        h = g @ gamma / D                                 # (R,) h̄, a mean
         hz = gx @ gamma / D - mean * h                    # (R,) mean of h (x - mean)
         k = hz * istd**3                                  # (R,)
         dx = outer(istd, gamma)                           # (R, D)
