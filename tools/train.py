@@ -158,7 +158,7 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
     """Train the adder; the share of exact sums on those held out, and while it learns the share of right digits by place."""
     pairs, held = addition.split_sums()
     held = np.random.default_rng(0).permutation(held)[: 200 if watch.trial else None]  # each pair's two orders apart
-    options = {"depth": 2, "backwards": True, **training.options}
+    options = {"depth": 1, "backwards": True, **training.options}
     model, backwards = addition.adder(options.pop("depth"), training.seed), options["backwards"]
     x, y = addition.encode(held[:1000, 0], held[:1000, 1], backwards)
 
@@ -189,7 +189,7 @@ def run_prose(training: Training, watch: Watch) -> dict[str, Any]:
     ids, unseen = prose.to_ids(text, signs), prose.to_ids(held, signs)
     unseen = unseen[: 500 if watch.trial else None]
     model = prose.writer(len(signs), training.seed)
-    parts = [ids[-8000:][: len(unseen)], unseen[:8000]]
+    parts = [ids[-4000:][: len(unseen)], unseen[:4000]]
 
     def measure() -> list[float]:
         return [round(float(prose.bits_of(model, part).mean()), 4) for part in parts]
@@ -205,11 +205,11 @@ ADDITION = (addition.adder, addition.train_addition, addition.split_sums)
 PROSE = (prose.writer, prose.train_prose, prose.load_prose, prose.alphabet, prose.to_ids)
 TRAININGS = {
     "addition": Training(run_addition, ADDITION, kept=True),
-    **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
+    **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3, 4, 5)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
-    "addition-one": Training(run_addition, ADDITION, options={"depth": 1}),
-    "addition-one-forwards": Training(run_addition, ADDITION, options={"depth": 1, "backwards": False}),
-    "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True, threads=2),
+    "addition-two": Training(run_addition, ADDITION, options={"depth": 2}),
+    "addition-two-forwards": Training(run_addition, ADDITION, options={"depth": 2, "backwards": False}),
+    "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True),
 }
 
 
