@@ -88,7 +88,7 @@ def split_sums(
 
 # %% ../nbs/21a_addition.ipynb #adder
 def adder(
-    depth: int = 2, rng: int | np.random.Generator | None = None,
+    depth: int = 1, rng: int | np.random.Generator | None = None,
     dtype: Any = np.float32,
 ) -> Transformer:
     """The network that learns to add: ids (N, T) to logits (N, T, 12), T up to 11."""

@@ -159,7 +159,7 @@ def run_addition(training: Training, watch: Watch) -> dict[str, Any]:
     """Train the adder; the share of exact sums on those held out, and while it learns the share of right digits by place."""
     pairs, held = addition.split_sums()
     held = np.random.default_rng(0).permutation(held)[: 200 if watch.trial else None]  # each pair's two orders apart
-    options = {"depth": 2, "backwards": True, **training.options}
+    options = {"depth": 1, "backwards": True, **training.options}
     model, backwards = addition.adder(options.pop("depth"), training.seed), options["backwards"]
     x, y = addition.encode(held[:1000, 0], held[:1000, 1], backwards)
 
@@ -206,10 +206,10 @@ ADDITION = (addition.adder, addition.train_addition, addition.split_sums)
 PROSE = (prose.writer, prose.train_prose, prose.load_prose, prose.alphabet, prose.to_ids)
 TRAININGS = {
     "addition": Training(run_addition, ADDITION, kept=True),
-    **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3)},
+    **{f"addition-{seed}": Training(run_addition, ADDITION, seed) for seed in (1, 2, 3, 4, 5)},
     "addition-forwards": Training(run_addition, ADDITION, options={"backwards": False}),
-    "addition-one": Training(run_addition, ADDITION, options={"depth": 1}, kept=True),
-    "addition-one-forwards": Training(run_addition, ADDITION, options={"depth": 1, "backwards": False}),
+    "addition-two": Training(run_addition, ADDITION, options={"depth": 2}),
+    "addition-two-forwards": Training(run_addition, ADDITION, options={"depth": 2, "backwards": False}),
     "prose": Training(run_prose, PROSE, data=("prose.txt.gz",), kept=True),
     **{name: Training(run_digits, USES, options=options, data=("digits.csv.gz",), kept=name == "digits")
        for name, options in OPTIONS.items()},
