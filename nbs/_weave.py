@@ -127,7 +127,7 @@ def read_chapter(place: Place) -> Chapter:
 class Book:
     """All chapters, what each defines and what each uses."""
 
-    def __init__(self, places: list[Place] | None = None) -> None:
+    def __init__(self, places: list[Place] | None = None, backwards: bool = False) -> None:
         self.chapters = [read_chapter(place) for place in (order() if places is None else places)]
         self.targets: dict[str, Identifier] = {}
         for chapter in self.chapters:
@@ -138,7 +138,7 @@ class Book:
         self.project = jedi.Project(ROOT)
         known = "\0".join([jedi.__version__, *(f.read_text(encoding="utf-8") for f in sorted((ROOT / "nnlit").glob("*.py")))])
         self.known = hashlib.sha256((known + repr(sorted(self.targets))).encode())
-        for chapter in self.chapters:
+        for chapter in reversed(self.chapters) if backwards else self.chapters:
             self._find_uses(chapter)
 
     @cached_property
@@ -361,3 +361,7 @@ def first_lines(module: Path) -> dict[str, int]:
     lines: Iterable[str] = module.read_text(encoding="utf-8").splitlines() if module.is_file() else []
     marks = ((n, re.match(r"# %% \S+\.ipynb #(\S+)", line)) for n, line in enumerate(lines, 1))
     return {m[1]: n for n, m in marks if m}
+
+
+if __name__ == "__main__":  # from the other end than the page that shows it: two processes share the work, and meet in the middle
+    Book(backwards=True).tests()

@@ -100,7 +100,11 @@ def build(pages_alone: bool = False) -> None:
         print(f"up to date: {SITE.relative_to(ROOT)}/index.html")
         return
     print(f"building {len(chapters())} pages with {name}", flush=True)
-    executed = execute_all()
+    ahead = subprocess.Popen([sys.executable, NBS / "_weave.py"], cwd=NBS)  # finds where names are used, for those who will ask
+    try:
+        executed = execute_all()
+    finally:
+        ahead.kill()
     beside = None if pages_alone else subprocess.Popen([sys.executable, ROOT / "tools" / "formats.py", "--into", MADE])
     try:
         stage(executed, name)
