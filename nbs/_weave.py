@@ -10,6 +10,7 @@ import html
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
@@ -21,6 +22,8 @@ from _order import Place, order, particulars
 from _table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
+CACHE = tempfile.TemporaryDirectory()  # Jedi's, one for each process: what one is writing another must not read
+jedi.settings.cache_directory = CACHE.name
 USES = ROOT / "_stage" / "uses"  # what Jedi has found, by a digest of what it has looked at
 DIRECTIVE = re.compile(r"#\|\s*([\w-]+):?\s*(.*?)\s*$")
 TERM = re.compile(r'<dfn(?: title="([^"]+)")?>(.*?)</dfn>', re.S)  # the title, if there is one, is how the index spells it
