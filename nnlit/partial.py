@@ -286,7 +286,8 @@ def one_path(case: Case) -> Made:
     skip, branch = case.grad, case.true - case.grad
     for k, (what, wrong) in enumerate((("the skip", c[0] * skip + branch),
                                        ("the branch", skip + c[1] * branch))):
-        yield what, wrong, (f"{case.d} has {what} {c[k]:.4g} times: x reaches the output by two "
+        times = round(float(c[k]), 9) + 0.0  # rounding noise is no factor
+        yield what, wrong, (f"{case.d} has {what} {times:.4g} times: x reaches the output by two "
                             "paths, and each counts once")
 
 
