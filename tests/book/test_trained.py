@@ -37,7 +37,7 @@ def test_what_the_chapters_promise() -> None:
     assert all(about["exact"] >= 0.99 and about["seconds"] < 300 for about in seeds)
     assert RECORD["prose"]["seconds"] < 600 and RECORD["prose"]["bits"] < 2.5
     for about in RECORD.values():
-        assert about["losses"][-1][0] == about["steps"]
+        assert not about["losses"] or about["losses"][-1][0] == about["steps"]  # ten seeds have no one curve
 
 
 def test_a_key_hears_of_formulas_and_not_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
