@@ -212,7 +212,7 @@ class Book:
         """The names that the package offers itself: those that its first module takes from the others."""
         imports = [n for c in self.chapters if c.module == "__init__" for cell in c.cells if cell.exported
                    for n in ast.walk(ast.parse(cell.code)) if isinstance(n, ast.ImportFrom)]
-        found = {a.name for n in imports for a in n.names}
+        found = {a.name for n in imports if n.module != "nnlit" for a in n.names}
         whole = {n.module for n in imports if n.names[0].name == "*"}
         return found | {i.name for i in self.identifiers if f"nnlit.{i.chapter.module}" in whole}
 
