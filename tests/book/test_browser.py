@@ -62,7 +62,7 @@ def test_pages_in_a_browser(site: Path, address: str, browser: Any, width: int, 
     tab.on("pageerror", lambda e: faults.append(f"script error: {e}"))
     tab.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     for page in PAGES:
-        tab.goto(f"{address}/{page}", wait_until="load", timeout=120_000)  # where the last page was long, it is still busy
+        tab.goto(f"{address}/{page}", wait_until="load", timeout=120_000)  # on a busy machine
         heavy = weight(site, address, page, tab.evaluate("performance.getEntriesByType('resource').map(r => r.name)"))
         if heavy > limit:
             faults.append(f"{page} loads {heavy} bytes without its figures")
