@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
@@ -188,11 +189,14 @@ class Book:
         here: what the code itself defines for its module of the package, and between which lines.
         """
         lines, found = code.splitlines(), []
-        imports = import_lines("\n".join(lines[after:]))
+        imports, certain = import_lines("\n".join(lines[after:])), self._imported(code, lines)
         script = jedi.Script(code, path=path, project=self.project, environment=jedi.InterpreterEnvironment())
         for number, text in enumerate(lines[after:], after + 1):
             for name in self._candidates.finditer(text):
                 if re.search(r"\b(def|class)\s+$", text[:name.start()]):
+                    continue
+                if target := certain.get((number, name.start())):
+                    found.append(Use(target, name[0], number - after, name.start(), number - after in imports))
                     continue
                 targets = set()
                 for d in script.goto(number, name.start(), follow_imports=True):  # nothing, in a comment or a string
@@ -206,6 +210,36 @@ class Book:
                 if len(targets) == 1 and (target := targets.pop()):
                     found.append(Use(target, name[0], number - after, name.start(), number - after in imports))
         return found
+
+    def _imported(self, code: str, lines: list[str]) -> dict[tuple[int, int], str]:
+        """Where a name stands that the code imports from the package and binds nowhere else: known without asking Jedi."""
+        bound, origin, places = Counter[str](), dict[str, str](), list[tuple[str, int, int]]()
+        for n in ast.walk(ast.parse(code)):
+            match n:
+                case ast.Name():
+                    bound[n.id] += not isinstance(n.ctx, ast.Load)
+                    places.append((n.id, n.lineno, n.col_offset))
+                case ast.ImportFrom(module=str(module)) if module.split(".")[0] == "nnlit":
+                    for a in n.names:
+                        target = self._by_name.get(a.name, "")
+                        bound[a.asname or a.name] += origin.setdefault(a.asname or a.name, target) != target
+                        places.append((a.name, a.lineno, a.col_offset))
+                case ast.Import() | ast.ImportFrom():
+                    bound.update((a.asname or a.name).split(".")[0] for a in n.names)
+                case ast.arg():
+                    bound[n.arg] += 1
+                case ast.FunctionDef() | ast.ClassDef() | ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar():
+                    bound[n.name or ""] += 1
+        return {(line, len(lines[line - 1].encode()[:column].decode())): origin[name]
+                for name, line, column in places if origin.get(name) and not bound[name]}
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        """The identifier that a name of the package means, where there is one alone, and no module of that name."""
+        named: dict[str, list[str]] = {c.module: [""] for c in self.chapters}
+        for i in self.targets.values():
+            named.setdefault(i.name, []).append(i.target)
+        return {name: targets[0] for name, targets in named.items() if len(targets) == 1}
 
     @cached_property
     def _offered(self) -> set[str]:
