@@ -14,9 +14,11 @@ import importlib
 import inspect
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -142,7 +144,7 @@ class Watch:
             self.measured.append([done, measured])
         left = self.spent / done * (self.steps - done)
         line = f"{self.name}: step {done} of {self.steps}, loss {self.losses[-1][1]:.3f}, {self.spent:.0f} s, {left:.0f} s to go"
-        print(f"\r{line}  " if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+        print(line, flush=True)
         self.since = time.process_time()
 
 
@@ -266,7 +268,7 @@ def train(name: str, folder: Path, steps: int | None) -> None:
         part.write_text(written(kept), encoding="utf-8")
         part.replace(folder / "trained.json")
     said = ", ".join(f"{word} {value:.4f}" for word, value in found.items() if isinstance(value, float))
-    print(f"\n{name}: {about['seconds']} s, {said}", flush=True)
+    print(f"{name}: {about['seconds']} s, {said}", flush=True)
 
 
 def written(kept: dict[str, Any]) -> str:
@@ -295,9 +297,11 @@ if __name__ == "__main__":
     for name, why in left.items():
         if asked.check:
             print(f"{name}: {why or 'up to date'}")
-        elif why or asked.force:
-            print(f"{name}: {why or 'by force'}", flush=True)
-            train(name, asked.into, asked.steps)
         else:
-            print(f"{name}: up to date")
-    sys.exit(1 if asked.check and any(left.values()) else 0)
+            print(f"{name}: {why or ('by force' if asked.force else 'up to date')}", flush=True)
+    if asked.check:
+        sys.exit(any(left.values()))
+    due = [name for name, why in left.items() if why or asked.force]
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(due)) or 1) as pool:  # one thread each is fastest
+        for training in [pool.submit(train, name, asked.into, asked.steps) for name in due]:
+            training.result()
