@@ -214,8 +214,9 @@ def parts_of(thing: Any) -> list[Any]:
     for value in attributes(thing).values():
         inner = value.values() if isinstance(value, Mapping) else value
         for item in inner if isinstance(inner, (list, tuple, type({}.values()))) else [value]:
-            if is_ours(item) and is_layer(item) and all(item is not f for f in found):
-                found += [item, *parts_of(item)]
+            if is_ours(item) and is_layer(item):
+                found += [p for p in (item, *parts_of(item))
+                          if all(p is not f for f in found)]
     return found
 
 # %% ../nbs/07f_conduct.ipynb #last
