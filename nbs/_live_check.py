@@ -35,6 +35,12 @@ class Capped(io.StringIO):
         super().write(text[:room])
         return len(text)
 
+    def begin(self) -> None:
+        """Forget what was printed so far."""
+        self.seek(0)
+        self.truncate()
+        self.more = 0
+
     def said(self) -> str:
         return self.getvalue() + (f"\n… and {self.more} more characters" if self.more else "")
 
