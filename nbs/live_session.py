@@ -63,13 +63,23 @@ def bundle(value: Any) -> tuple[str, str]:
     return "text", pretty(value)
 
 
-def pretty(value: Any) -> str:
+def pretty(value: Any, indent: int = 0) -> str:
     """The text of a value as IPython breaks it: one entry a line where a line is too short."""
-    if isinstance(value, dict | list | tuple | set) and len(text := repr(value)) > 79:
-        import pprint
+    text = repr(value)
+    brackets = {list: "[]", tuple: "()", dict: "{}", set: "{}"}.get(type(value))
+    if not value_is_long(text, indent) or not brackets or not value:
+        return text.replace("\n", "\n" + " " * indent)
+    if isinstance(value, dict):
+        lines = [f"{k!r}: {pretty(v, indent + len(repr(k)) + 3)}" for k, v in value.items()]
+    else:
+        lines = [pretty(v, indent + 1) for v in value]
+    last = "," if type(value) is tuple and len(value) == 1 else ""
+    return brackets[0] + (",\n" + " " * (indent + 1)).join(lines) + last + brackets[1]
 
-        return pprint.pformat(value, width=80, compact=isinstance(value, list | tuple), sort_dicts=False) if text else text
-    return repr(value)
+
+def value_is_long(text: str, indent: int) -> bool:
+    """Whether a text is broken."""
+    return "\n" in text or len(text) + indent > 79
 
 
 class Session:
@@ -152,7 +162,7 @@ class Markdown(Raw):
 
 
 class raises:
-    """pytest's raises, as far as the book uses it."""
+    """pytest's raises and warns, as far as the book uses them."""
 
     def __init__(self, kind: Any, match: str = "") -> None:
         self.kind, self.match, self.value = kind, match, None
@@ -170,6 +180,23 @@ class raises:
         self.value = value
         assert re.search(self.match, str(value)), f"{str(value)!r} does not match {self.match!r}"
         return True
+
+
+class warns(raises):
+    """A warning of that kind has to come."""
+
+    def __enter__(self) -> "warns":
+        import warnings
+
+        self.caught = warnings.catch_warnings(record=True)
+        self.seen = self.caught.__enter__()
+        warnings.simplefilter("always")
+        return self
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> bool:
+        self.caught.__exit__(kind, value, trace)
+        assert kind or any(issubclass(w.category, self.kind) for w in self.seen), f"did not warn {self.kind}"
+        return False
 
 
 class Absent:
@@ -204,7 +231,7 @@ class Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     ABSENT = ("matplotlib", "_figures")
     GIVEN = {"IPython": {}, "IPython.display": {"display": display, "HTML": Raw, "SVG": Raw, "Markdown": Markdown},
-             "pytest": {"raises": raises}}
+             "pytest": {"raises": raises, "warns": warns}}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name in self.GIVEN or name.split(".")[0] in self.ABSENT:

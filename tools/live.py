@@ -1,6 +1,7 @@
 """Live cells: what the page needs to run its cells in the reader's browser, put beside the pages.
 
     live.js, service-worker.js    small; the first is loaded by every page with cells, the second registered at the first click
+    live/live_*.js                what runs cells, loaded at the first click
     live/<page>.json              the page's cells in order, hidden ones that shown ones need among them
     live/nnlit.zip, prose.zip     this build's package and the helpers that cells import; large data apart
     live/pyodide/, codemirror.js  Python and the editor, vendored in tools/: their sums are checked here
@@ -29,7 +30,8 @@ SUM = re.compile(r"^\s+([0-9a-f]{64})\s+(\S+)$", re.M)
 DRAWS = re.compile(r'\bshow\(\s*\w+,\s*"([\w-]+)"')
 # Modules that the browser has not got, and how the page says so
 BEYOND = {"_weave": "reads all notebooks of the book", "_order": "reads all notebooks of the book", "torch": "needs PyTorch",
-          "numba": "needs Numba", "subprocess": "starts other programs", "threading": "starts threads"}
+          "numba": "needs Numba", "subprocess": "starts other programs"}
+BEYOND_WORDS = {"HEARD": "counts the answers of another page, too"}
 LARGE = {"prose": ("nnlit/data/prose.npz", "nnlit/data/prose.txt.gz")}  # by the module that reads them
 
 
@@ -50,8 +52,10 @@ def digest(code: str) -> str:
 
 def beyond(codes: Iterable[str]) -> str:
     """Why cells do not run in a browser; empty if they do."""
-    imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", "\n".join(codes), re.M)
-    return next((BEYOND[name] for name in imported if name in BEYOND), "")
+    text = "\n".join(codes)
+    imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", text, re.M)
+    said = [words for name, words in BEYOND_WORDS.items() if re.search(rf"\b{name}\b", text)]
+    return next(iter([BEYOND[name] for name in imported if name in BEYOND] + said), "")
 
 
 def drawn(cell: Cell) -> str:
@@ -61,14 +65,14 @@ def drawn(cell: Cell) -> str:
 
 
 @cache
-def plan(path: Path, codes: tuple[str, ...]) -> list[list[int]]:
-    """For each cell of a notebook those above that it needs."""
-    return needs(list(codes))
+def plan(cells: tuple[tuple[str, bool], ...]) -> list[list[int]]:
+    """For each cell of a notebook, its code and whether the page shows it, those above that it needs."""
+    return needs([code for code, _ in cells], [shown for _, shown in cells])
 
 
 def above(chapter: Chapter) -> list[list[int]]:
     """For each cell of a chapter those above that it needs."""
-    return plan(chapter.path, tuple(c.code for c in chapter.cells))
+    return plan(tuple((c.code, c.shown) for c in chapter.cells))
 
 
 def why_not(chapter: Chapter, k: int) -> str:
@@ -130,7 +134,8 @@ def make(site: Path, chapters: Iterable[Chapter]) -> None:
     (target / "pyodide").mkdir(parents=True)
     for file in vendored(PYODIDE):
         shutil.copyfile(file, target / "pyodide" / file.name)
-    shutil.copyfile(NBS / "live_worker.js", target / "live_worker.js")
+    for script in ("live_worker.js", "live_python.js", "live_cells.js"):
+        shutil.copyfile(NBS / script, target / script)
     for file in vendored(EDITOR):
         if file.name == "codemirror.js":
             shutil.copyfile(file, target / file.name)

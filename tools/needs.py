@@ -6,6 +6,7 @@ costs time, and the other way an answer.
 
 import ast
 import builtins
+import re
 from dataclasses import dataclass, field
 
 # Calls that change nothing they are given: of NumPy, of Python, and methods of arrays, strings, dictionaries
@@ -13,6 +14,8 @@ PURE = {"abs", "all", "any", "astype", "bool", "copy", "dict", "enumerate", "flo
         "isinstance", "issubclass", "items", "join", "keys", "len", "list", "max", "mean", "min", "print", "range", "repr", "reshape",
         "reversed", "round", "set", "sorted", "str", "strip", "sum", "swapaxes", "tolist", "transpose", "tuple", "type", "values",
         "zip", "argmax", "std", "var", "ravel", "nonzero", "dot", "map", "filter", "id", "ndim", "any", "all"}
+# Methods that move a generator of random numbers on
+DRAWS = {"choice", "exponential", "integers", "normal", "permutation", "permuted", "random", "shuffle", "standard_normal", "uniform"}
 # Calls that change how everything below behaves
 EFFECTS = {"set_printoptions", "seterr", "seed", "filterwarnings", "simplefilter"}
 
@@ -24,6 +27,7 @@ class Names:
     uses: set[str] = field(default_factory=set)
     later: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
+    lends: set[str] = field(default_factory=set)  # to a call that may change them: a layer that is called, a network that is fitted
     effects: bool = False
 
 
@@ -108,7 +112,9 @@ class Reader(ast.NodeVisitor):
         self.names.effects |= called in EFFECTS
         if called not in PURE and not (isinstance(node.func, ast.Attribute) and root(node.func) == "np"):
             given = [*node.args, *(k.value for k in node.keywords)]
-            self.names.changes |= {root(a) for a in [node.func, *given] if not isinstance(a, ast.Call)}
+            self.names.lends |= {root(a) for a in [node.func, *given] if not isinstance(a, ast.Call)}
+            if called in DRAWS:
+                self.names.changes.add(root(node.func))
         self.generic_visit(node)
 
 
@@ -120,7 +126,7 @@ def read(code: str) -> Names:
     except SyntaxError:
         return Names()
     known = set(dir(builtins)) - reader.names.binds
-    for names in (reader.names.uses, reader.names.later, reader.names.changes):
+    for names in (reader.names.uses, reader.names.later, reader.names.changes, reader.names.lends):
         names -= known | {""}
     return reader.names
 
@@ -140,12 +146,27 @@ def fixed(cells: list[Names], codes: list[str]) -> set[str]:
     return {name for name, kind in kinds.items() if kind == {True}}
 
 
-def needs(codes: list[str]) -> list[list[int]]:
-    """For each cell of a notebook the cells above that must have run, in order."""
-    cells = [read(code) for code in codes]
-    still = fixed(cells, codes)
+def generators(cells: list[Names], codes: list[str]) -> None:
+    """Whoever calls a function that draws random numbers moves its generator on."""
+    named = {name for code in codes for name in re.findall(r"^(\w+) = (?:np\.random\.)?default_rng\(", code, re.M)}
+    draws = {name: cell.later & named for cell, code in zip(cells, codes, strict=True) for name in re.findall(r"^def (\w+)", code, re.M)
+             if cell.later & named}
     for cell in cells:
-        cell.changes -= still
+        cell.changes |= cell.lends & named
+        for name in cell.uses & draws.keys():
+            cell.changes |= draws[name]
+
+
+def needs(codes: list[str], shown: list[bool]) -> list[list[int]]:
+    """For each cell of a notebook the cells above that must have run, in order.
+
+    A cell that the page does not show checks or draws: what it is lent it gives back as it was.
+    """
+    cells = [read(code) for code in codes]
+    generators(cells, codes)
+    still = fixed(cells, codes)
+    for cell, is_shown in zip(cells, shown, strict=True):
+        cell.changes = (cell.changes | cell.lends if is_shown else cell.changes) - still
     return [sorted(above(k, cells)) for k in range(len(cells))]
 
 
