@@ -8,6 +8,7 @@ import __future__
 import ast
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import io
 import json
 import linecache
@@ -244,9 +245,27 @@ class Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: Any) -> None:
         module.__dict__.update(self.GIVEN.get(module.__name__, {}))
         if module.__name__.split(".")[0] in self.ABSENT:
-            module.__getattr__ = lambda name: Absent(f"{module.__name__}.{name}")
+            module.__getattr__ = Absent(module.__name__).__getattr__
 
 
+class Drawing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads what draws in a page, live_figures, when first a figure or matplotlib is asked for."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name.split(".")[0] not in Stand.ABSENT or not importlib.util.find_spec("live_figures"):
+            return None
+        sys.meta_path.remove(self)
+        importlib.import_module("live_figures")  # it puts modules in the place of these
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if name in sys.modules else None
+
+    def create_module(self, spec: Any) -> Any:
+        return sys.modules[spec.name]
+
+    def exec_module(self, module: Any) -> None:
+        pass
+
+
+sys.meta_path.insert(0, Drawing())
 sys.meta_path.append(Stand())
 sessions: dict[str, Session] = {}
 
@@ -261,7 +280,7 @@ def reset(session: str) -> None:
     sessions.pop(session, None)
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name not in ("__main__", __name__) and file and Path(file).is_relative_to(BOOK):
+        if name not in ("__main__", __name__) and isinstance(file, str) and Path(file).is_relative_to(BOOK):
             del sys.modules[name]
     if numpy := sys.modules.get("numpy"):
         numpy.set_printoptions(edgeitems=3, linewidth=75, precision=8, suppress=False, threshold=1000, formatter=None)

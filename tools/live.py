@@ -25,7 +25,7 @@ from _weave import Cell, Chapter
 ROOT = Path(__file__).resolve().parents[1]
 NBS = ROOT / "nbs"
 PYODIDE, EDITOR = ROOT / "tools" / "pyodide", ROOT / "tools" / "codemirror"
-FIGURES = NBS / "live_figures.py"  # draws in the browser, in the place of _figures
+FIGURES = NBS / "live_figures.py"  # draws in the browser, in the place of matplotlib
 SUM = re.compile(r"^\s+([0-9a-f]{64})\s+(\S+)$", re.M)
 DRAWS = re.compile(r'\bshow\(\s*\w+,\s*"([\w-]+)"')
 # Modules that the browser has not got, and how the page says so
@@ -120,11 +120,12 @@ def zipped(target: Path, files: dict[str, Path]) -> None:
 
 def package() -> dict[str, Path]:
     """What nnlit.zip holds: the package, the helpers that cells import, and what cells read; {name in it: file}."""
-    files = [*ROOT.glob("nnlit/*.py"), *ROOT.glob("nnlit/data/*"), *NBS.glob("_*.py"), *NBS.glob("_bank/*.py"),
-             *NBS.glob("mutants/*"), *ROOT.glob("benchmarks/results/*.json"), NBS / "live_session.py"]
-    left_out = {"nnlit/_modidx.py", "nbs/_figures.py", *(f"nbs/{name}.py" for name in BEYOND), *sum(LARGE.values(), ())}
-    found = {name: f for f in files if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
-    return found | ({"nbs/_figures.py": FIGURES} if FIGURES.exists() else {})
+    files = [*ROOT.glob("nnlit/*.py"), *ROOT.glob("nnlit/data/*"), *NBS.glob("_*.py"), *NBS.glob("_*/*.py"), *NBS.glob("live_*.py"),
+             *NBS.glob("mutants/*"), *ROOT.glob("benchmarks/results/*.json")]
+    left_out = {"nnlit/_modidx.py", *(f"nbs/{name}.py" for name in BEYOND), *sum(LARGE.values(), ())}
+    if not FIGURES.exists():
+        left_out.add("nbs/_figures.py")  # then live_session.py has something in its place that draws nothing
+    return {name: f for f in files if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
 
 
 def make(site: Path, chapters: Iterable[Chapter]) -> None:
