@@ -31,7 +31,6 @@ DRAWS = re.compile(r'\bshow\(\s*\w+,\s*"([\w-]+)"')
 # Modules that the browser has not got, and how the page says so
 BEYOND = {"_weave": "reads all notebooks of the book", "_order": "reads all notebooks of the book", "torch": "needs PyTorch",
           "numba": "needs Numba", "subprocess": "starts other programs"}
-BEYOND_WORDS = {"HEARD": "counts the answers of another page, too"}
 LARGE = {"prose": ("nnlit/data/prose.npz", "nnlit/data/prose.txt.gz")}  # by the module that reads them
 
 
@@ -50,12 +49,11 @@ def digest(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()[:8]
 
 
-def beyond(codes: Iterable[str]) -> str:
-    """Why cells do not run in a browser; empty if they do."""
-    text = "\n".join(codes)
-    imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", text, re.M)
-    said = [words for name, words in BEYOND_WORDS.items() if re.search(rf"\b{name}\b", text)]
-    return next(iter([BEYOND[name] for name in imported if name in BEYOND] + said), "")
+@cache
+def beyond(code: str) -> str:
+    """Why a cell does not run in a browser; empty if it does, as far as one sees from itself."""
+    imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", code, re.M)
+    return next((BEYOND[name] for name in imported if name in BEYOND), "")
 
 
 def drawn(cell: Cell) -> str:
@@ -77,7 +75,7 @@ def above(chapter: Chapter) -> list[list[int]]:
 
 def why_not(chapter: Chapter, k: int) -> str:
     """Why a cell does not run in a browser; empty if it does."""
-    return beyond(chapter.cells[i].code for i in [*above(chapter)[k], k])
+    return next(filter(None, (beyond(chapter.cells[i].code) for i in [*above(chapter)[k], k])), "")
 
 
 def bars(page: BeautifulSoup, chapter: Chapter) -> None:
@@ -105,27 +103,39 @@ def cells(chapter: Chapter) -> str:
     out = [{"id": c.id, "code": c.code, "shown": c.shown, "needs": [place[i] for i in above(chapter)[k]]}
            for k, c in enumerate(chapter.cells) if k in place]
     text = "\n".join(str(c["code"]) for c in out)
-    archives = [f"{name}.zip" for name in LARGE if re.search(rf"\b{name}\b", text)]
+    archives = [f"{name}.zip" for name in LARGE if re.search(rf"^(?!from|import|    +\w+,).*\b{name}\b", text, re.M)]
     return json.dumps({"cells": out, "archives": archives}, ensure_ascii=False, separators=(",", ":"))
 
 
-def zipped(target: Path, files: dict[str, Path]) -> None:
+def zipped(target: Path, files: dict[str, bytes]) -> None:
     """An archive that is the same for the same files, wherever and whenever it is made."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(entry, files[name].read_bytes(), compresslevel=9)
+            archive.writestr(entry, files[name], compresslevel=9)
 
 
-def package() -> dict[str, Path]:
-    """What nnlit.zip holds: the package, the helpers that cells import, and what cells read; {name in it: file}."""
+def package(chapters: Iterable[Chapter]) -> dict[str, bytes]:
+    """What nnlit.zip holds: the package, the helpers that cells import, and what cells read; {name in it: content}."""
     files = [*ROOT.glob("nnlit/*.py"), *ROOT.glob("nnlit/data/*"), *NBS.glob("_*.py"), *NBS.glob("_*/*.py"), *NBS.glob("live_*.py"),
              *NBS.glob("mutants/*"), *ROOT.glob("benchmarks/results/*.json")]
     left_out = {"nnlit/_modidx.py", *(f"nbs/{name}.py" for name in BEYOND), *sum(LARGE.values(), ())}
     if not FIGURES.exists():
         left_out.add("nbs/_figures.py")  # then live_session.py has something in its place that draws nothing
-    return {name: f for f in files if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
+    found = {name: f.read_bytes() for f in files if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
+    for name in {m for c in chapters for cell in c.cells for m in re.findall(r'"(\w+\.ipynb)"', cell.code)}:  # a few read a notebook
+        found[f"nbs/{name}"] = without_outputs(NBS / name)
+    return found
+
+
+def without_outputs(notebook: Path) -> bytes:
+    """A notebook's cells, and nothing that they have put out."""
+    book = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in book["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = []
+    return json.dumps(book, ensure_ascii=False, sort_keys=True).encode()
 
 
 def make(site: Path, chapters: Iterable[Chapter]) -> None:
@@ -140,9 +150,10 @@ def make(site: Path, chapters: Iterable[Chapter]) -> None:
     for file in vendored(EDITOR):
         if file.name == "codemirror.js":
             shutil.copyfile(file, target / file.name)
-    zipped(target / "nnlit.zip", package())
+    chapters = list(chapters)
+    zipped(target / "nnlit.zip", package(chapters))
     for name, files in LARGE.items():
-        zipped(target / f"{name}.zip", {f: ROOT / f for f in files})
+        zipped(target / f"{name}.zip", {f: (ROOT / f).read_bytes() for f in files})
     for chapter in chapters:
         if any(c.shown for c in chapter.cells):
             (target / f"{chapter.key}.json").write_text(cells(chapter), encoding="utf-8")

@@ -16,8 +16,8 @@ PURE = {"abs", "all", "any", "astype", "bool", "copy", "dict", "enumerate", "flo
         "zip", "argmax", "std", "var", "ravel", "nonzero", "dot", "map", "filter", "id", "ndim", "any", "all"}
 # Methods that move a generator of random numbers on
 DRAWS = {"choice", "exponential", "integers", "normal", "permutation", "permuted", "random", "shuffle", "standard_normal", "uniform"}
-# Calls that change how everything below behaves
-EFFECTS = {"set_printoptions", "seterr", "seed", "filterwarnings", "simplefilter"}
+# Calls that change how everything below behaves, or what a helper of the book keeps (nbs/_field.py)
+EFFECTS = {"ask", "hear", "set_printoptions", "seterr", "seed", "filterwarnings", "simplefilter"}
 
 
 @dataclass
@@ -118,32 +118,28 @@ class Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def read(code: str) -> Names:
-    """The names of a cell; a cell that Python alone does not understand has none."""
+def read(tree: ast.Module) -> Names:
+    """The names of a cell."""
     reader = Reader()
-    try:
-        reader.visit(ast.parse(code))
-    except SyntaxError:
-        return Names()
+    reader.visit(tree)
     known = set(dir(builtins)) - reader.names.binds
     for names in (reader.names.uses, reader.names.later, reader.names.changes, reader.names.lends):
         names -= known | {""}
     return reader.names
 
 
-def fixed(cells: list[Names], codes: list[str]) -> set[str]:
-    """Names that only ever mean a function, a class or a module: calling one does not change it."""
-    kinds: dict[str, set[bool]] = {}
-    for cell, code in zip(cells, codes, strict=True):
-        try:
-            body = ast.parse(code).body
-        except SyntaxError:
-            continue
-        made = {n for s in body if isinstance(s, ast.Import | ast.ImportFrom) for n in (a.asname or a.name for a in s.names)}
-        made |= {s.name for s in body if isinstance(s, ast.FunctionDef | ast.ClassDef)}
-        for name in cell.binds:
-            kinds.setdefault(name, set()).add(name in made)
-    return {name for name, kind in kinds.items() if kind == {True}}
+def parsed(code: str) -> ast.Module:
+    """A cell's tree; an empty one, of a cell that Python alone does not understand."""
+    try:
+        return ast.parse(code)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def made(tree: ast.Module) -> set[str]:
+    """Names that a cell gives to functions, classes and what it imports."""
+    imported = {n for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom) for n in (a.asname or a.name for a in s.names)}
+    return imported | {s.name for s in tree.body if isinstance(s, ast.FunctionDef | ast.ClassDef)}
 
 
 def generators(cells: list[Names], codes: list[str]) -> None:
@@ -162,16 +158,22 @@ def needs(codes: list[str], shown: list[bool]) -> list[list[int]]:
 
     A cell that the page does not show checks or draws: what it is lent it gives back as it was.
     """
-    cells = [read(code) for code in codes]
+    trees = [parsed(code) for code in codes]
+    cells = [read(tree) for tree in trees]
     generators(cells, codes)
-    still = fixed(cells, codes)
+    plain = set[str]().union(*(cell.binds - made(tree) for cell, tree in zip(cells, trees, strict=True)))
+    fixed = set[str]().union(*map(made, trees)) - plain  # only ever a function, a class, a module: a call does not change it
     for cell, is_shown in zip(cells, shown, strict=True):
-        cell.changes = (cell.changes | cell.lends if is_shown else cell.changes) - still
-    return [sorted(above(k, cells)) for k in range(len(cells))]
+        cell.changes = (cell.changes | cell.lends if is_shown else cell.changes) - fixed
+    touched: dict[str, list[int]] = {}
+    for k, cell in enumerate(cells):
+        for name in cell.binds | cell.changes:
+            touched.setdefault(name, []).append(k)
+    return [sorted(above(k, cells, touched)) for k in range(len(cells))]
 
 
-def above(k: int, cells: list[Names]) -> set[int]:
-    """The cells that cell k needs."""
+def above(k: int, cells: list[Names], touched: dict[str, list[int]]) -> set[int]:
+    """The cells that cell k needs. touched: for each name the cells that bind or change it, in order."""
     found = {j for j in range(k) if cells[j].effects}
     asked, seen = [(name, k) for name in cells[k].uses | cells[k].later], set[tuple[str, int]]()
     asked += [(name, j) for j in found for name in cells[j].uses | cells[j].later]
@@ -180,12 +182,10 @@ def above(k: int, cells: list[Names]) -> set[int]:
         if (name, before) in seen:
             continue
         seen.add((name, before))
-        for j in range(before - 1, -1, -1):
+        for j in reversed([j for j in touched.get(name, []) if j < before]):
             cell = cells[j]
-            if name in cell.binds or name in cell.changes:
-                if j not in found or before == k:
-                    found.add(j)
-                asked += [(n, j) for n in cell.uses] + [(n, k) for n in cell.later]
-                if name in cell.binds and name not in cell.uses:
-                    break
+            found.add(j)
+            asked += [(n, j) for n in cell.uses] + [(n, k) for n in cell.later]
+            if name in cell.binds and name not in cell.uses:
+                break
     return found
