@@ -76,7 +76,7 @@ def trouble(error: BaseException, source: str, file: str = FILE) -> dict[str, An
 
 def anchor(mistake: str) -> str:
     """The anchor of a mistake's entry, on the page `mistakes`."""
-    return "mistake-" + re.sub(r"\W+", "-", mistake.lower()).strip("-")
+    return "mistake-" + re.sub(r"\W+", "-", mistake.lower()).strip("-")[:48].strip("-")
 
 
 def entries(found: Found, result: Any, most: int = 4) -> dict[str, Any] | None:
@@ -156,5 +156,5 @@ def check_source(source: str, shape: str = "", dtype: str = "") -> dict[str, Any
 
 
 def check_json(source: str, shape: str = "", dtype: str = "") -> str:
-    """The same as text."""
-    return json.dumps(check_source(source, shape, dtype))
+    """The same as text, without numbers that JSON has not."""
+    return json.dumps(check_source(source, shape, dtype), allow_nan=False)
