@@ -86,9 +86,9 @@ class Explainer:
         return [f"{ast.unparse(a)} and {ast.unparse(b)}: {differs}"] if differs else []
 
 
-def missing(parts: Parts, names: dict[str, Any], text: str) -> list[str]:
-    """What the reader has not written yet."""
-    return [n for n in parts.write if n not in names or names[n] is ...] + unwritten(text, parts.write)
+def to_write(left: list[str]) -> dict[str, Any]:
+    """The answer to somebody who is not done."""
+    return {"state": "unwritten", "line": "", "said": [f"still to be written: {', '.join(left)}"]}
 
 
 def run_check(parts: Parts, names: dict[str, Any]) -> dict[str, Any]:
@@ -99,14 +99,26 @@ def run_check(parts: Parts, names: dict[str, Any]) -> dict[str, Any]:
             exec(where.code, names)
         except AssertionError as error:
             node = where.node_of(error)
-            said = Explainer(names).said(node.test) if node else []
+            said = [*turn(s, names), *(Explainer(names).said(node.test) if node else [])]
             message = [str(error)] if str(error) else []
             return {"state": "wrong", "line": ast.unparse(node.test) if node else s.source, "said": [*said, *message]}
         except Exception as error:  # not our code
             return {"state": "wrong", "line": s.source if not s.defines else f"the check of {parts.write[0]}",
-                    "said": [f"{type(error).__name__}: {error}"], "error": error}
+                    "said": [*turn(s, names), f"{type(error).__name__}: {error}"], "error": error}
     return {"state": "right", "line": "", "said": [f"The book's check holds: {sum(s.asserts for s in parts.check)} "
                                                    "line(s) that assert something."]}
+
+
+def turn(s: Statement, names: dict[str, Any]) -> list[str]:
+    """In a loop over things with names, which of them its turn was."""
+    loop = s.node
+    if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.List | ast.Tuple):
+        return []
+    told = list[str]()
+    for name in (t.id for t in ast.walk(loop.target) if isinstance(t, ast.Name)):
+        told += [f"{name} is {n.id} here" for n in ast.walk(loop.iter)
+                 if isinstance(n, ast.Name) and n.id in names and names[n.id] is names.get(name)][:1]
+    return told[:1]
 
 
 class Failing:
@@ -128,6 +140,8 @@ class Failing:
 
 def answer(above: list[tuple[str, str]], parts: Parts, text: str, run: str = "names", skip: Iterable[str] = ()) -> dict[str, Any]:
     """Run what is needed of the page (see page_code), the reader's text, and the check. above: the cells, each with its id."""
+    if left := unwritten(text, parts.write):
+        return {**to_write(left), "trouble": None, "printed": ""}
     own = module("exercise")
     names, result = own.__dict__, dict[str, Any]()
     with printing() as out:
@@ -146,8 +160,8 @@ def answer(above: list[tuple[str, str]], parts: Parts, text: str, run: str = "na
                 raise
             except BaseException as error:  # not our code
                 result = {"state": "trouble", "line": "", "said": [], "error": error}
-        if not result and (left := missing(parts, names, text)):
-            result = {"state": "unwritten", "line": "", "said": [f"still to be written: {', '.join(left)}"]}
+        if not result and (left := [n for n in parts.write if n not in names or names[n] is ...]):
+            result = to_write(left)
         result = result or run_check(parts, names)
     raised = result.pop("error", None)
     return {**result, "trouble": trouble(raised, text) if raised else None, "printed": out.said()}

@@ -206,16 +206,18 @@ def names_read(some: Iterable[Statement]) -> set[str]:
 
 
 def unwritten(text: str, names: list[str]) -> list[str]:
-    """Which of these are functions or methods that hold nothing but `...`."""
+    """Which of these names stand for nothing but `...`: values, functions, methods."""
     def empty(node: ast.AST) -> bool:
         return isinstance(node, ast.FunctionDef) and all(
             isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in node.body)
 
-    found = []
-    for s in statements(text):
+    found, every = list[str](), statements(text)
+    for s in every:
         if s.binds & set(names) and isinstance(s.node, ast.FunctionDef | ast.ClassDef):
             found += [s.node.name] if empty(s.node) else []
             found += [f"{s.node.name}.{n.name}" for n in s.node.body if isinstance(n, ast.FunctionDef) and empty(n)]
+        elif isinstance(s.node, ast.Assign) and isinstance(s.node.value, ast.Constant) and s.node.value.value is ...:
+            found += [n for n in names if n in s.binds and sum(n in other.binds for other in every) == 1]
     return found
 
 
