@@ -20,17 +20,20 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 
 from bs4 import BeautifulSoup  # noqa: E402
 from fontTools import subset  # noqa: E402
+from live import bars, make  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
 from quarto import mend  # noqa: E402
 from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
+from yours import boxes, make_yours  # noqa: E402
 
 from _order import NBS, order, particulars  # noqa: E402
 from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
-TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "pages", "quarto", "weave")]
-SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "live", "maths", "needs", "pages", "quarto", "weave", "yours")]
+SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock",
+           *NBS.glob("_live_*.py"), NBS / "yours.toml"]
 REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 
@@ -174,6 +177,8 @@ class Finisher:
         no_other_host(page)
         if chapter:
             self.weaver.weave(chapter, page)
+            bars(page, chapter)
+            boxes(page, chapter)
         mend(page, self.site / name.parent)
         formulas = typeset(page, self.katex, str(name))
         accessible(page)
@@ -214,6 +219,8 @@ def finish(site: Path) -> None:
         if REMOTE_IMPORT.search(text):
             sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
     lean_icons(site)
+    make_yours(site, finisher.chapters.values())
+    make(site, finisher.chapters.values())
 
 
 def books(site: Path) -> None:

@@ -80,6 +80,7 @@ class Weaver:
             if match is None or block is None:
                 continue  # code in prose, not a cell
             cell, number = shown[match], match + 1
+            block["data-cell"] = cell.id  # for live.py
             lead = len(text) - len(text.lstrip("\n"))
             lay_over(code, {lead + at: link for at, link in self.links(chapter, cell).items()})
             block.insert_before(*self.anchor(taken, cell))
