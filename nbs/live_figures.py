@@ -13,7 +13,8 @@ from typing import Any
 from _drawing.artists import Circle, FancyArrowPatch, Outline, PathPatch, Polygon, Rectangle
 from _drawing.axes import Axes
 from _drawing.axis import Locator
-from _drawing.figure import Figure, cycler, rc_context
+from _drawing.figure import Figure
+from _drawing.style import cycler, rc_context
 from _drawing.svg import Box, NotDrawn
 
 MODULES: dict[str, dict[str, Any]] = {

@@ -270,7 +270,7 @@ class FancyArrowPatch(Artist):
         ahead = last / (np.hypot(*last) or 1)
         b = b - ahead * look["shrinkB"]
         size = look["mutation_scale"]
-        side, neck = np.array([-ahead[1], ahead[0]]) * 0.24 * size, b - ahead * 0.48 * size
+        side, neck = np.array([-ahead[1], ahead[0]]) * 0.27 * size, b - ahead * 0.6 * size
         stop = neck if look["arrowstyle"] == "-|>" else b
         curve = f"Q{number(turn[0])} {number(turn[1])} " if self.bend else "L"
         d = f"M{number(a[0])} {number(a[1])}{curve}{number(stop[0])} {number(stop[1])}"

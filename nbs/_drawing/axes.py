@@ -5,9 +5,10 @@ import math
 from typing import Any
 
 import numpy as np
-from _drawing.artists import LINE, PATCH, Artist, Bands, FancyArrowPatch, Levels, Line, Patch, Picture, Polygon, Rectangle, Words, style_of
+from _drawing.artists import PATCH, Artist, Bands, FancyArrowPatch, Levels, Line, Patch, Picture, Polygon, Rectangle, Words, style_of
 from _drawing.axis import TITLE, Axis, Scale
 from _drawing.legend import Legend
+from _drawing.style import NOW
 from _drawing.svg import Box, Mark, NotDrawn, colour, known, sequence, stroke, words_at
 from _drawing.ticks import linear_places
 
@@ -60,6 +61,7 @@ class Axes:
         self.lines: list[Any] = []
         self.texts: list[Any] = []
         self.title, self.aspect, self.axison, self.visible, self.key = "", "auto", True, True, None
+        self.title_size = 0.0
         self.cut = False  # whether something has to be cut at the plot's edge
         self.colours = itertools.cycle(entry["color"] for entry in style["axes.prop_cycle"])
         self.transData, self.transAxes = Units(self), object()
@@ -115,7 +117,7 @@ class Axes:
         line = Line(x, y, call, **options)
         line.look["color"] = line.look["color"] if line.look["color"] is not None else self.next_colour()
         if not {"linewidth", "lw"} & set(options):
-            line.look["linewidth"] = self.style["lines.linewidth"]
+            line.look["linewidth"] = NOW["lines.linewidth"]
         self.xaxis.scale.widen(line.x[np.isfinite(line.y)])
         self.yaxis.scale.widen(line.y)
         return self._put(self.lines, line)
@@ -172,7 +174,7 @@ class Axes:
     def _ruler(self, value: float, which: str, options: dict[str, Any]) -> Line:
         scale = (self.yaxis if which == "y" else self.xaxis).scale
         scale.widen([value])
-        line = Ruler(value, which, **{"linewidth": self.style["lines.linewidth"], "color": None, **options})
+        line = Ruler(value, which, **{"linewidth": NOW["lines.linewidth"], "color": None, **options})
         line.look["color"] = line.look["color"] if line.look["color"] is not None else self.next_colour()
         return self._put(self.lines, line)
 
@@ -289,7 +291,7 @@ class Axes:
             getattr(self, f"set_{name}")(value)
 
     def set_title(self, words: str) -> None:
-        self.title = str(words)
+        self.title, self.title_size = str(words), float(NOW["axes.titlesize"])
 
     def set_xlabel(self, words: str) -> None:
         self.xaxis.name = str(words)
@@ -336,11 +338,14 @@ class Axes:
     def set_yscale(self, kind: str) -> None:
         self._scale(self.yaxis, kind)
 
+    def _ticks(self, scale: Scale, places: Any, names: Any) -> None:
+        scale.marked, scale.names, scale.reaching = [float(p) for p in places], None if names is None else [str(n) for n in names], True
+
     def set_xticks(self, places: Any, labels: Any = None) -> None:
-        self.xaxis.scale.marked, self.xaxis.scale.names = [float(p) for p in places], None if labels is None else list(labels)
+        self._ticks(self.xaxis.scale, places, labels)
 
     def set_yticks(self, places: Any, labels: Any = None) -> None:
-        self.yaxis.scale.marked, self.yaxis.scale.names = [float(p) for p in places], None if labels is None else list(labels)
+        self._ticks(self.yaxis.scale, places, labels)
 
     def set_xticklabels(self, names: Any) -> None:
         self.xaxis.scale.names = [str(n) for n in names]
@@ -392,7 +397,7 @@ class Axes:
         out = [Mark(f'<path d="{d}" {look}/>', inside), *self.xaxis.marks(inside), *self.yaxis.marks(inside)]
         if self.title:
             top = min([inside.top, *(m.box.top for m in out if m.kind == "number y" and m.box.bottom < inside.top)])
-            out.append(words_at(self.title, (inside.left + inside.right) / 2, top - TITLE, self.style["axes.titlesize"],
+            out.append(words_at(self.title, (inside.left + inside.right) / 2, top - TITLE, self.title_size,
                                 colour(self.style["text.color"]), "center", "bottom"))
         return out
 
@@ -409,5 +414,3 @@ class Axes:
         return [*self.drawn(self.images), *self.drawn(self.bands), *self.drawn(self.patches), *grid, *self.drawn(self.lines),
                 *self.frame(), *self.drawn(self.texts), *(self.key.marks() if self.key else [])]
 
-
-assert LINE and PATCH

@@ -23,6 +23,7 @@ class Scale:
         self.log = self.inverted = False
         self.marked: Sequence[float] | None = None
         self.names: list[str] | None = None
+        self.reaching = False  # whether the view reaches to the marks
         self.bins: int | None = None
         self.minor = True
 
@@ -47,7 +48,7 @@ class Scale:
         room = MARGIN * (ends[1] - ends[0])
         ends = [ends[0] - room * (not stuck[0]), ends[1] + room * (not stuck[1])]
         low, high = (10.0 ** ends[0], 10.0 ** ends[1]) if self.log else (ends[0], ends[1])
-        if self.marked is not None and len(self.marked) and self.limits == [None, None]:
+        if self.reaching and self.marked and self.limits == [None, None]:
             low, high = min(low, *self.marked), max(high, *self.marked)
         low, high = (auto if limit is None else limit for limit, auto in zip(self.limits, (low, high), strict=True))
         return (high, low) if self.inverted else (low, high)
@@ -69,12 +70,11 @@ class Scale:
     def ticks(self, most: int) -> Ticks:
         """The marks that are within the view."""
         low, high = sorted(self.view())
+        found = (logarithmic if self.log else linear)(low, high, self.bins or most)
         if self.marked is not None:
-            found = fixed(self.marked, self.names, self.log)
-        else:
-            found = (logarithmic if self.log else linear)(low, high, self.bins or most)
-            if self.names is not None:
-                raise NotDrawn("set_xticklabels without set_xticks", "set_xticks(places, names) is")
+            found = fixed(self.marked, self.names, self.log, found.minor)
+        elif self.names is not None:
+            raise NotDrawn("set_xticklabels without set_xticks", "set_xticks(places, names) is")
         seen, minor = ((s >= -1e-9) & (s <= 1 + 1e-9) for s in (self.share(found.places), self.share(found.minor)))
         small = found.minor[minor] if self.minor else np.empty(0)
         names = [n for n, s in zip(found.minor_names, minor, strict=True) if s] if self.minor and found.minor_names else []
@@ -89,7 +89,7 @@ class Axis:
         self.name, self.numbers, self.grid = "", True, bool(style["axes.grid"])
 
     def set_major_locator(self, locator: "Locator") -> None:
-        self.scale.marked = locator.places
+        self.scale.marked, self.scale.reaching = locator.places, False
 
     def set_minor_locator(self, locator: "Locator") -> None:
         if len(locator.places):

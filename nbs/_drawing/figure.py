@@ -1,37 +1,14 @@
 """The sheet: plots in rows and columns with their margins, written as SVG."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from _drawing.axes import Axes
 from _drawing.axis import Scale
-from _drawing.svg import POINTS, Box, Mark, NotDrawn, known, number
+from _drawing.style import NOW
+from _drawing.svg import POINTS, Box, Mark, NotDrawn, number
 
-STYLE: dict[str, Any] = {  # what can be set, by the names of matplotlib's rcParams
-    "svg.fonttype": "none", "svg.hashsalt": None, "font.size": 10, "text.color": "black", "axes.edgecolor": "black",
-    "axes.labelcolor": "black", "xtick.color": "black", "ytick.color": "black", "axes.spines.top": True, "axes.spines.right": True,
-    "axes.grid": False, "grid.color": "#b0b0b0", "grid.alpha": 1.0, "lines.linewidth": 1.5, "legend.frameon": False,
-    "axes.titlesize": 12, "axes.unicode_minus": True, "mathtext.default": "regular",
-    "axes.prop_cycle": [{"color": c} for c in ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd")]}
-NOW = dict(STYLE)
 PAD = 3.0  # around a plot with its numbers and names
-
-
-@contextmanager
-def rc_context(rc: dict[str, Any] | None = None) -> Iterator[None]:
-    """Figures made meanwhile look like this."""
-    before = dict(NOW)
-    NOW.update(known("rc_context", rc or {}, before))
-    yield
-    NOW.clear()
-    NOW.update(before)
-
-
-def cycler(color: list[str]) -> list[dict[str, str]]:
-    """The colours that lines take in turn."""
-    return [{"color": c} for c in color]
 
 
 class Inches:
@@ -130,7 +107,7 @@ class Figure:
         self.arrange()
         marks = self.marks()
         if bbox_inches == "tight":
-            paper = Box.union(mark.box for mark in marks).padded(pad_inches * POINTS)
+            paper = Box.union([*(mark.box for mark in marks), *(ax.inside() for ax in self.axes if ax.visible)]).padded(pad_inches * POINTS)
         elif isinstance(bbox_inches, Box):
             paper = bbox_inches.transformed(self.dpi_scale_trans)
         else:

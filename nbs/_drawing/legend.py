@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from _drawing.style import NOW
 from _drawing.svg import Box, Mark, NotDrawn, clipped, colour, known, length, rectangle, words_at
 
 PLACES = {"upper right": (1.0, 0.0), "upper left": (0.0, 0.0), "lower left": (0.0, 1.0), "lower right": (1.0, 1.0),
@@ -15,12 +16,10 @@ class Legend:
 
     def __init__(self, axes: Any, options: dict[str, Any]) -> None:
         self.axes = axes
-        self.look = known("legend", options, {"loc": "best", "fontsize": None, "frameon": False, "labelcolor": None,
+        self.look = known("legend", options, {"loc": "best", "fontsize": None, "frameon": NOW["legend.frameon"], "labelcolor": None,
                                               "bbox_to_anchor": None})
         if self.look["loc"] not in ("best", *PLACES):
             raise NotDrawn(f"legend(loc={self.look['loc']!r})", f"best, {', '.join(PLACES)} are")
-        if self.look["frameon"]:
-            raise NotDrawn("legend(frameon=True)")
 
     def place(self, width: float, height: float) -> Box:
         """Where it stands: where it was asked for, or where it covers least."""
@@ -65,6 +64,9 @@ class Legend:
         box = self.place(width, height)
         ink = colour(self.look["labelcolor"] or self.axes.style["text.color"])
         out = []
+        if self.look["frameon"]:  # of the page's paper, so that what lies beneath does not cross the words
+            edge = f'stroke="{colour(self.axes.style["axes.edgecolor"])}" stroke-opacity="0.3" stroke-width="0.8"'
+            out.append(Mark(rectangle(box, f'rx="2" fill="var(--book-paper, #fff)" fill-opacity="0.85" {edge}'), box))
         for k, artist in enumerate(named):
             left, middle = box.left + PAD * size, box.top + (PAD + k * (1 + GAP) + 0.5) * size
             if hasattr(artist, "key"):

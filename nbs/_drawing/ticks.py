@@ -99,11 +99,9 @@ def logarithmic(low: float, high: float, most: int) -> Ticks:
     return Ticks(places, names, minor, [power_of_ten(v) if d in shown else "" for v, d in zip(minor, leading, strict=True)])
 
 
-def fixed(places: Any, names: list[str] | None, log: bool) -> Ticks:
-    """The marks that somebody asked for."""
+def fixed(places: Any, names: list[str] | None, log: bool, minor: np.ndarray) -> Ticks:
+    """The marks that somebody asked for; on a logarithmic axis the ones between them stay as they are."""
     marks = np.asarray(list(places), float)
-    if names is not None:
-        return Ticks(marks, names)
     if log:
-        return Ticks(marks, [power_of_ten(v) for v in marks])
-    return Ticks(marks, *named(marks))
+        return Ticks(marks, [power_of_ten(v) for v in marks] if names is None else names, minor)
+    return Ticks(marks, *named(marks)) if names is None else Ticks(marks, names)
