@@ -59,7 +59,7 @@ def install() -> None:
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, module)
-    sys.meta_path.insert(0, Refusal)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Refusal)
     sys.modules.pop("_figures", None)
 
 

@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from _drawing.contours import band, level_lines
-from _drawing.svg import Box, Mark, NotDrawn, clipped, colour, known, number, path, rectangle, stroke, thinned, words_at
+from _drawing.svg import Box, Mark, NotDrawn, clipped, colour, dashes, known, number, path, rectangle, stroke, thinned, words_at
 
 MARKERS = "os^v.+xD"
 LINE = {"color": None, "linewidth": 2.0, "linestyle": "-", "marker": "", "markersize": 6.0, "markeredgewidth": 1.0,
@@ -42,10 +42,10 @@ class Artist:
 
 def style_of(words: str, call: str) -> dict[str, str]:
     """What a short style like 'o-' says: marker and line; without a line it is a marker alone."""
-    found = re.fullmatch(rf"(?=.)([{re.escape(MARKERS)}]?)(--|-\.|-|:|)([kwrgbcmy]?)|([kwrgbcmy])([{re.escape(MARKERS)}]?)(--|-\.|-|:|)", words)
-    if not found:
-        raise NotDrawn(f"plot(…, {words!r})", f"markers {', '.join(MARKERS)} and lines -, --, :, -. are")
-    marker, line, ink = (found[1], found[2], found[3]) if found[4] is None else (found[5], found[6], found[4])
+    found = re.fullmatch(rf"(?=.)([kwrgbcmy]?)([{re.escape(MARKERS)}]?)(--|-\.|-|:|)([kwrgbcmy]?)", words)
+    if not found or (found[1] and found[4]):
+        raise NotDrawn(f"{call}(…, {words!r})", f"markers {', '.join(MARKERS)} and lines -, --, :, -. are")
+    marker, line, ink = found[2], found[3], found[1] or found[4]
     style = {"marker": marker, "linestyle": line or ("none" if marker else "-")}
     return style | ({"color": ink} if ink else {})
 
@@ -128,15 +128,23 @@ class Patch(Artist):
         inner = "none" if not look["fill"] else colour(fill if fill is not None else self.axes.next_colour(), self.call)
         outer = colour(edge, self.call)
         faint = "" if alpha is None or alpha == 1 else f' opacity="{number(alpha)}"'
-        line = "" if outer == "none" or not look["linewidth"] else " " + stroke(outer, look["linewidth"], None, look["linestyle"], self.call).replace('fill="none" ', "")
+        line = ""
+        if outer != "none" and look["linewidth"]:
+            width = look["linewidth"]
+            line = f' stroke="{outer}" stroke-width="{number(width)}"{dashes(look["linestyle"], width, self.call)}'
         return f'fill="{inner}"{line}{faint}'
+
+    def places(self, ring: np.ndarray) -> np.ndarray:
+        """A ring on the sheet; what a logarithmic axis has no place for, such as 0, stands at its lower end."""
+        inside, points = self.axes.inside(), np.array(self.axes.on_sheet(ring[:, 0], ring[:, 1]))
+        return np.where(np.isfinite(points), points, [inside.left, inside.bottom])
 
     def outline(self) -> list[np.ndarray]:
         """Its rings (n, 2), in units of the plot."""
         raise NotImplementedError
 
     def marks(self) -> list[Mark]:
-        rings = [np.array(self.axes.on_sheet(ring[:, 0], ring[:, 1])) for ring in self.outline()]
+        rings = [self.places(ring) for ring in self.outline()]
         box = Box.around(np.concatenate(rings))
         svg = f'<path d="{"".join(path(ring, closed=True) for ring in rings)}" {self.paint()}/>'
         return [self.axes.within(Mark(svg, box))]
@@ -155,7 +163,7 @@ class Rectangle(Patch):
         return [np.array([(a, b), (c, b), (c, d), (a, d)])]
 
     def marks(self) -> list[Mark]:
-        box = Box.around(self.axes.on_sheet([self.low[0], self.high[0]], [self.low[1], self.high[1]]))
+        box = Box.around(self.places(np.array([self.low, self.high])))
         return [self.axes.within(Mark(rectangle(box, self.paint()), box))]
 
 
@@ -171,8 +179,7 @@ class Circle(Patch):
         return [np.array([(x - r, y - r), (x + r, y + r)])]
 
     def marks(self) -> list[Mark]:
-        ring = self.outline()[0]
-        box = Box.around(self.axes.on_sheet(ring[:, 0], ring[:, 1]))
+        box = Box.around(self.places(self.outline()[0]))
         centre = f'cx="{number((box.left + box.right) / 2)}" cy="{number((box.top + box.bottom) / 2)}"'
         size = f'rx="{number(box.width / 2)}" ry="{number(box.height / 2)}"'
         return [self.axes.within(Mark(f"<ellipse {centre} {size} {self.paint()}/>", box))]
@@ -237,8 +244,8 @@ class Bands(Patch):
 class Levels(Artist):
     """The lines of a grid on which its values have a level."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, level: float, line: Callable[[Any, Any], Line]) -> None:
-        self.lines = [line(points[:, 0], points[:, 1]) for points in level_lines(x, y, z, level)]
+    def __init__(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, level: float, style: dict[str, Any]) -> None:
+        self.lines = [Line(points[:, 0], points[:, 1], "contour", **style) for points in level_lines(x, y, z, level)]
 
     def marks(self) -> list[Mark]:
         for line in self.lines:
@@ -289,8 +296,9 @@ class Words(Artist):
         self.x, self.y, self.words, self.look = float(x), float(y), str(words), known("text", options, WORDS)
         turned = {"vertical": 90.0, "horizontal": 0.0, None: 0.0}
         self.look["rotation"] = float(turned.get(self.look["rotation"], self.look["rotation"]))
-        if self.look["ha"] not in ("left", "center", "right") or self.look["va"] not in ("top", "center", "bottom", "baseline"):
-            raise NotDrawn(f"text(ha={self.look['ha']!r}, va={self.look['va']!r})", "left, center, right; top, center, bottom, baseline are")
+        across, upright = ("left", "center", "right"), ("top", "center", "bottom", "baseline")
+        if self.look["ha"] not in across or self.look["va"] not in upright:
+            raise NotDrawn(f"text(ha={self.look['ha']!r}, va={self.look['va']!r})", f"{', '.join(across + upright)} are")
 
     def marks(self) -> list[Mark]:
         look, ax = self.look, self.axes
@@ -303,7 +311,7 @@ class Words(Artist):
             return []
         ink = colour(look["color"] if look["color"] is not None else ax.style["text.color"], "text")
         size = float(look["fontsize"] or ax.style["font.size"])
-        return [words_at(self.words, *place, size, ink, look["ha"], look["va"], look["rotation"], look["fontweight"])]
+        return [words_at(self.words, place[0], place[1], size, ink, look["ha"], look["va"], look["rotation"], look["fontweight"])]
 
 
 class Picture(Artist):

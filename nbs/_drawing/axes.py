@@ -5,12 +5,30 @@ import math
 from typing import Any
 
 import numpy as np
-from _drawing.artists import PATCH, Artist, Bands, FancyArrowPatch, Levels, Line, Patch, Picture, Polygon, Rectangle, Words, style_of
+
+from _drawing.artists import (
+    PATCH,
+    Artist,
+    Bands,
+    FancyArrowPatch,
+    Levels,
+    Line,
+    Patch,
+    Picture,
+    Polygon,
+    Rectangle,
+    Words,
+    style_of,
+)
 from _drawing.axis import TITLE, Axis, Scale
 from _drawing.legend import Legend
+from _drawing.settings import Settings
 from _drawing.style import NOW
 from _drawing.svg import Box, Mark, NotDrawn, colour, known, sequence, stroke, words_at
 from _drawing.ticks import linear_places
+
+CALLS = ("plot, semilogy, semilogx, loglog, scatter, errorbar, axhline, axvline, bar, barh, fill_between, contour, contourf, "
+         "imshow, add_patch, text, annotate, legend, grid")
 
 
 class Units:
@@ -48,8 +66,8 @@ class Ruler(Line):
         return self.key(ends, [], inside)
 
 
-class Axes:
-    """A plot: what is in it, its two axes, its title and legend. `slot` is its place on the sheet; `aspect` may make it smaller."""
+class Axes(Settings):
+    """A plot: what is in it, its two axes, its title and legend. `slot` is its place on the sheet, or around its place."""
 
     def __init__(self, style: dict[str, Any], number: int = 0, x: Scale | None = None, y: Scale | None = None) -> None:
         self.style, self.number = style, number
@@ -60,8 +78,9 @@ class Axes:
         self.bands: list[Any] = []
         self.lines: list[Any] = []
         self.texts: list[Any] = []
-        self.title, self.aspect, self.axison, self.visible, self.key = "", "auto", True, True, None
+        self.title, self.aspect, self.axison, self.visible = "", "auto", True, True
         self.title_size = 0.0
+        self.key: Any = None
         self.cut = False  # whether something has to be cut at the plot's edge
         self.colours = itertools.cycle(entry["color"] for entry in style["axes.prop_cycle"])
         self.transData, self.transAxes = Units(self), object()
@@ -69,8 +88,7 @@ class Axes:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        can = sorted(n for n in vars(Axes) if not n.startswith(("_", "set_", "get_")) and n not in ("inside", "on_sheet", "share", "within"))
-        raise NotDrawn(f"ax.{name}", f"ax has {', '.join(can)}, and set_… for limits, scales, marks and names")
+        raise NotDrawn(f"ax.{name}", f"ax has {CALLS}, and set_… for limits, scales, marks and names")
 
     # ------------------------------------------------------------------------------------------- places
     def inside(self) -> Box:
@@ -213,7 +231,7 @@ class Axes:
         self.xaxis.scale.widen(u)
         self.yaxis.scale.widen(np.r_[high, low])
         fill = {} if {"color", "facecolor"} & set(options) else {"facecolor": self.next_colour()}
-        return self._put(self.patches, Polygon(ring, **fill, **options))
+        return self._put(self.patches, Polygon(ring, True, **fill, **options))
 
     def add_patch(self, patch: Any) -> Any:
         if not isinstance(patch, Patch | FancyArrowPatch):
@@ -256,7 +274,7 @@ class Axes:
         for level, ink, width in zip(levels, inks, widths, strict=True):
             style = {"color": ink, "linewidth": width, "alpha": look["alpha"],
                      "linestyle": look["linestyles"] or ("--" if alone and level < 0 else "-")}
-            self._put(self.lines, Levels(x, y, z, float(level), lambda u, v, s=style: Line(u, v, "contour", **s)))  # type: ignore[misc]
+            self._put(self.lines, Levels(x, y, z, float(level), style))
 
     def contourf(self, *args: Any, levels: Any = None, **options: Any) -> None:
         x, y, z, levels = self._grid_of("contourf", args, levels)
@@ -285,105 +303,6 @@ class Axes:
     def legend(self, **options: Any) -> None:
         self.key = Legend(self, options)
 
-    # ------------------------------------------------------------------------------------------- how it is drawn
-    def set(self, **settings: Any) -> None:
-        for name, value in settings.items():
-            getattr(self, f"set_{name}")(value)
-
-    def set_title(self, words: str) -> None:
-        self.title, self.title_size = str(words), float(NOW["axes.titlesize"])
-
-    def set_xlabel(self, words: str) -> None:
-        self.xaxis.name = str(words)
-
-    def set_ylabel(self, words: str) -> None:
-        self.yaxis.name = str(words)
-
-    def get_ylabel(self) -> str:
-        return self.yaxis.name
-
-    def _limit(self, axis: Axis, low: Any, high: Any) -> None:
-        pair = list(low) if np.ndim(low) == 1 else [low, high]
-        if axis.scale.log and any(v is not None and v <= 0 for v in pair):
-            raise ValueError(f"the ends of a logarithmic axis must be above 0, not {pair}")
-        axis.scale.limits = [float(v) if v is not None else kept for v, kept in zip(pair, axis.scale.limits, strict=True)]
-        axis.scale.inverted = False
-
-    def set_xlim(self, left: Any = None, right: Any = None) -> None:
-        self._limit(self.xaxis, left, right)
-
-    def set_ylim(self, bottom: Any = None, top: Any = None) -> None:
-        self._limit(self.yaxis, bottom, top)
-
-    def get_xlim(self) -> tuple[float, float]:
-        return self.xaxis.scale.view()
-
-    def get_ylim(self) -> tuple[float, float]:
-        return self.yaxis.scale.view()
-
-    def invert_yaxis(self) -> None:
-        self.yaxis.scale.inverted = not self.yaxis.scale.inverted
-
-    def invert_xaxis(self) -> None:
-        self.xaxis.scale.inverted = not self.xaxis.scale.inverted
-
-    def _scale(self, axis: Axis, kind: str) -> None:
-        if kind not in ("linear", "log"):
-            raise NotDrawn(f"set_{axis.which}scale({kind!r})", "linear and log are")
-        axis.scale.log = kind == "log"
-
-    def set_xscale(self, kind: str) -> None:
-        self._scale(self.xaxis, kind)
-
-    def set_yscale(self, kind: str) -> None:
-        self._scale(self.yaxis, kind)
-
-    def _ticks(self, scale: Scale, places: Any, names: Any) -> None:
-        scale.marked, scale.names, scale.reaching = [float(p) for p in places], None if names is None else [str(n) for n in names], True
-
-    def set_xticks(self, places: Any, labels: Any = None) -> None:
-        self._ticks(self.xaxis.scale, places, labels)
-
-    def set_yticks(self, places: Any, labels: Any = None) -> None:
-        self._ticks(self.yaxis.scale, places, labels)
-
-    def set_xticklabels(self, names: Any) -> None:
-        self.xaxis.scale.names = [str(n) for n in names]
-
-    def set_yticklabels(self, names: Any) -> None:
-        self.yaxis.scale.names = [str(n) for n in names]
-
-    def locator_params(self, axis: str = "both", nbins: int | None = None) -> None:
-        for one in (self.xaxis, self.yaxis):
-            one.scale.bins = nbins if axis in ("both", one.which) else one.scale.bins
-
-    def minorticks_off(self) -> None:
-        self.xaxis.scale.minor = self.yaxis.scale.minor = False
-
-    def tick_params(self, labelleft: bool | None = None, labelbottom: bool | None = None, **options: Any) -> None:
-        known("tick_params", options, {})
-        for axis, shown in ((self.yaxis, labelleft), (self.xaxis, labelbottom)):
-            axis.numbers = axis.numbers if shown is None else shown
-
-    def grid(self, visible: bool | None = None, axis: str = "both", **options: Any) -> None:
-        known("grid", options, {})
-        for one in (self.xaxis, self.yaxis):
-            one.grid = (visible is not False) if axis in ("both", one.which) else one.grid
-
-    def axis(self, how: Any = None) -> None:
-        if how not in ("off", "equal", False):
-            raise NotDrawn(f"axis({how!r})", "off and equal are")
-        self.axison = self.axison and how == "equal"
-        self.aspect = "equal" if how == "equal" else self.aspect
-
-    def set_aspect(self, how: str) -> None:
-        if how not in ("auto", "equal"):
-            raise NotDrawn(f"set_aspect({how!r})", "auto and equal are")
-        self.aspect = how
-
-    def set_visible(self, visible: bool) -> None:
-        self.visible = visible
-
     # ------------------------------------------------------------------------------------------- drawing
     def frame(self) -> list[Mark]:
         """The axes' lines, ticks, numbers and names, and the title."""
@@ -391,7 +310,8 @@ class Axes:
             return []
         inside = self.inside()
         look = stroke(colour(self.style["axes.edgecolor"]), 0.8)
-        corners = {"left": "M{left} {top}V{bottom}", "bottom": "M{left} {bottom}H{right}", "right": "M{right} {top}V{bottom}", "top": "M{left} {top}H{right}"}
+        corners = {"left": "M{left} {top}V{bottom}", "bottom": "M{left} {bottom}H{right}", "right": "M{right} {top}V{bottom}",
+                   "top": "M{left} {top}H{right}"}
         ends = {side: f"{getattr(inside, side):.2f}" for side in corners}
         d = "".join(step.format(**ends) for side, step in corners.items() if self.style.get(f"axes.spines.{side}", True))
         out = [Mark(f'<path d="{d}" {look}/>', inside), *self.xaxis.marks(inside), *self.yaxis.marks(inside)]

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
 from _drawing.svg import Box, Mark, NotDrawn, colour, number, stroke, words_at
 from _drawing.ticks import Ticks, fixed, linear, logarithmic
 
@@ -108,7 +110,7 @@ class Axis:
         for most in range(min(max(int(room), 1), 9), 0, -1):
             ticks = self.scale.ticks(most)
             boxes = [mark.box.padded(1.0) for mark in self.numbers_at(ticks, inside)]
-            if self.scale.marked is not None or not any(a.meets(b) for a, b in zip(boxes, boxes[1:])):
+            if self.scale.marked is not None or not any(a.meets(b) for a, b in pairwise(boxes)):
                 break
         return ticks
 
@@ -129,7 +131,8 @@ class Axis:
                for a, (_, name) in zip(places, named, strict=True) if name]
         if ticks.factor:
             out.append(words_at(ticks.factor, inside.right, inside.bottom + 2 * away + size, size, ink, "right", "top")
-                       if self.which == "x" else words_at(ticks.factor, inside.left, inside.top - GAP, size, ink, "left", "bottom"))
+                       if self.which == "x" else
+                       words_at(ticks.factor, inside.left, inside.top - GAP, size, ink, "left", "bottom"))
         return [Mark(mark.svg, mark.box, f"number {self.which}") for mark in out]
 
     def lines(self, inside: Box) -> list[Mark]:
@@ -150,7 +153,8 @@ class Axis:
             steps = [f"M{number(a)} {number(inside.bottom)}v{number(reach)}" if self.which == "x"
                      else f"M{number(inside.left)} {number(a)}h{number(-reach)}" for a in self.at(places, inside)]
             if steps:
-                edge = Box(inside.left - reach * (self.which == "y"), inside.top, inside.right, inside.bottom + reach * (self.which == "x"))
+                left, bottom = (inside.left, inside.bottom + reach) if self.which == "x" else (inside.left - reach, inside.bottom)
+                edge = Box(left, inside.top, inside.right, bottom)
                 out.append(Mark(f'<path d="{"".join(steps)}" {stroke(ink, width)}/>', edge, "ticks"))
         if self.numbers:
             out += self.numbers_at(ticks, inside)

@@ -46,7 +46,7 @@ def joined(edges: dict[Point, list[Point]]) -> list[np.ndarray]:
 
 
 def level_lines(x: np.ndarray, y: np.ndarray, z: np.ndarray, level: float) -> list[np.ndarray]:
-    """The lines (n, 2) on which a function z (rows, columns), at x (columns,) and y (rows,), has a level; higher ground to the right."""
+    """The lines (n, 2) on which z (rows, columns), known at x (columns,) and y (rows,), has a level; each keeps to one side."""
     edges: dict[Point, list[Point]] = defaultdict(list)
     for i, j in cells(z, level, level):
         around = corners(x, y, z, i, j)

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+
 from _drawing.axes import Axes
 from _drawing.axis import Scale
 from _drawing.style import NOW
-from _drawing.svg import POINTS, Box, Mark, NotDrawn, number
+from _drawing.svg import POINTS, Box, Mark, NotDrawn, number, rectangle
 
 PAD = 3.0  # around a plot with its numbers and names
 
@@ -33,7 +34,7 @@ class Figure:
             raise NotDrawn(f"Figure(layout={layout!r})")
         self.size, self.layout, self.style = [float(figsize[0]), float(figsize[1])], layout, dict(NOW)
         self.axes: list[Axes] = []
-        self.grid: np.ndarray | None = None
+        self.grid: Any = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -58,7 +59,8 @@ class Figure:
         self.axes.append(ax)
         return ax
 
-    def subplots(self, nrows: int = 1, ncols: int = 1, *, sharex: bool = False, sharey: bool = False, squeeze: bool = True) -> Any:
+    def subplots(self, nrows: int = 1, ncols: int = 1, *, sharex: bool = False, sharey: bool = False,
+                 squeeze: bool = True) -> Any:
         """Plots in rows and columns; those that share an axis have its numbers at the edge alone."""
         if not {sharex, sharey} <= {True, False}:
             raise NotDrawn(f"subplots(sharex={sharex!r}, sharey={sharey!r})", "True and False are")
@@ -89,8 +91,8 @@ class Figure:
                 y = PAD + (top[: i + 1].sum() + bottom[:i].sum()) + i * (height + 2 * PAD)
                 ax = self.grid[i, j]
                 ax.slot = Box(x, y, x + width, y + height)
-                around, slot = Box.union([ax.slot, *(mark.box for mark in ax.around())]), ax.slot
-                room[:, i, j] = slot.left - around.left, around.right - slot.right, slot.top - around.top, around.bottom - slot.bottom
+                full, slot = Box.union([ax.slot, *(mark.box for mark in ax.around())]), ax.slot
+                room[:, i, j] = slot.left - full.left, full.right - slot.right, slot.top - full.top, full.bottom - slot.bottom
             left, right, top, bottom = room[0].max(axis=0), room[1].max(axis=0), room[2].max(axis=1), room[3].max(axis=1)
 
     draw_without_rendering = arrange
@@ -107,14 +109,15 @@ class Figure:
         self.arrange()
         marks = self.marks()
         if bbox_inches == "tight":
-            paper = Box.union([*(mark.box for mark in marks), *(ax.inside() for ax in self.axes if ax.visible)]).padded(pad_inches * POINTS)
+            plots = [ax.inside() for ax in self.axes if ax.visible]
+            paper = Box.union([*(mark.box for mark in marks), *plots]).padded(pad_inches * POINTS)
         elif isinstance(bbox_inches, Box):
             paper = bbox_inches.transformed(self.dpi_scale_trans)
         else:
             paper = Box(0, 0, *(POINTS * s for s in self.size))
         marks = [mark for mark in marks if mark.box.meets(paper.padded(0.01))]
-        clips = [f'<clipPath id="plot{ax.number}"><rect x="{number(b.left)}" y="{number(b.top)}" width="{number(b.width)}" '
-                 f'height="{number(b.height)}"/></clipPath>' for ax in self.axes if ax.visible and ax.cut for b in [ax.inside()]]
+        clips = [f'<clipPath id="plot{ax.number}">{rectangle(ax.inside(), "")}</clipPath>'
+                 for ax in self.axes if ax.visible and ax.cut]
         body = [f"<defs>{''.join(clips)}</defs>"] if clips else []
         for mark in marks:
             if paper.holds(mark.box, 1.0):
@@ -122,8 +125,7 @@ class Figure:
             else:
                 body.append(f'<g clip-path="url(#paper)">{mark.svg}</g>')
         if any("#paper" in piece for piece in body):
-            sheet = f'<rect x="{number(paper.left)}" y="{number(paper.top)}" width="{number(paper.width)}" height="{number(paper.height)}"/>'
-            body.insert(0, f'<defs><clipPath id="paper">{sheet}</clipPath></defs>')
+            body.insert(0, f'<defs><clipPath id="paper">{rectangle(paper, "")}</clipPath></defs>')
         out.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="{paper.width:.3f}pt" height="{paper.height:.3f}pt" '
                   f'viewBox="0 0 {paper.width:.3f} {paper.height:.3f}">\n'
                   f'<g transform="translate({number(-paper.left)} {number(-paper.top)})" font-family="DejaVu Sans">\n'

@@ -8,7 +8,7 @@ from _drawing.svg import Box, Mark, NotDrawn, clipped, colour, known, length, re
 PLACES = {"upper right": (1.0, 0.0), "upper left": (0.0, 0.0), "lower left": (0.0, 1.0), "lower right": (1.0, 1.0),
           "center left": (0.0, 0.5), "center right": (1.0, 0.5), "lower center": (0.5, 1.0), "upper center": (0.5, 0.0),
           "center": (0.5, 0.5)}  # shares of the plot's width and height, from its left and its top
-KEY, SPACE, GAP, PAD, AWAY = 2.0, 0.8, 0.5, 0.4, 0.5  # in sizes of its words: key, from it to the words, between rows, edge, from the plot
+KEY, SPACE, GAP, PAD, AWAY = 2.0, 0.8, 0.5, 0.4, 0.5  # key, to its words, between rows, edge, from the plot; sizes of the words
 
 
 class Legend:
@@ -16,8 +16,8 @@ class Legend:
 
     def __init__(self, axes: Any, options: dict[str, Any]) -> None:
         self.axes = axes
-        self.look = known("legend", options, {"loc": "best", "fontsize": None, "frameon": NOW["legend.frameon"], "labelcolor": None,
-                                              "bbox_to_anchor": None})
+        self.look = known("legend", options, {"loc": "best", "fontsize": None, "frameon": NOW["legend.frameon"],
+                                              "labelcolor": None, "bbox_to_anchor": None})
         if self.look["loc"] not in ("best", *PLACES):
             raise NotDrawn(f"legend(loc={self.look['loc']!r})", f"best, {', '.join(PLACES)} are")
 

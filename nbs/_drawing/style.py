@@ -1,6 +1,6 @@
 """The look of what is drawn, by the names of matplotlib's rcParams.
 
-As there, a plot keeps the look that it was made with for its axes, and a line or a title takes the one of the moment when it is drawn.
+As there, a plot keeps for its axes the look that it was made with; a line or a title takes the one of the moment.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from _drawing.svg import known
 
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": None, "font.size": 10, "text.color": "black", "axes.edgecolor": "black",
-    "axes.labelcolor": "black", "xtick.color": "black", "ytick.color": "black", "axes.spines.top": True, "axes.spines.right": True,
+    "axes.labelcolor": "black", "xtick.color": "black", "ytick.color": "black", "axes.spines.top": True,
+    "axes.spines.right": True,
     "axes.grid": False, "grid.color": "#b0b0b0", "grid.alpha": 1.0, "lines.linewidth": 1.5, "legend.frameon": True,
     "axes.titlesize": 12, "axes.unicode_minus": True, "mathtext.default": "regular",
     "axes.prop_cycle": [{"color": c} for c in ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd")]}

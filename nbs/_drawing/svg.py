@@ -18,8 +18,9 @@ NAMES = {"none": "none", "k": "#000000", "black": "#000000", "w": "#ffffff", "wh
          "y": "#bfbf00"}
 DASHES: dict[str, tuple[float, ...]] = {"-": (), "solid": (), "--": (3.7, 1.6), "dashed": (3.7, 1.6), ":": (1, 1.65),
                                         "dotted": (1, 1.65), "-.": (6.4, 1.6, 1, 1.6), "dashdot": (6.4, 1.6, 1, 1.6)}
-WIDTHS = {0.28: "'ijl|", 0.32: " ,.IJ", 0.34: "/:;\\", 0.37: "f-", 0.4: "()[]t!r", 0.48: '"*_`', 0.53: "sz?c", 0.58: "LFkvxyP",
-          0.61: "TYaoe", 0.64: "ESbdghnpqu$0123456789{}", 0.68: "KAVBRX", 0.72: "CUZ", 0.78: "HNDG&OQ", 0.84: "#+<=>^~w",
+WIDTHS = {0.28: "'ijl|", 0.32: " ,.IJ", 0.34: "/:;\\", 0.37: "f-", 0.4: "()[]t!r", 0.48: '"*_`', 0.53: "sz?c",
+          0.58: "LFkvxyP", 0.61: "TYaoe", 0.64: "ESbdghnpqu$0123456789{}", 0.68: "KAVBRX", 0.72: "CUZ", 0.78: "HNDG&OQ",
+          0.84: "#+<=>^~w",
           0.95: "%mWM@"}  # as shares of the size, of a rather wide font; whatever fits in it fits in the page's
 WIDTH = {c: w for w, chars in WIDTHS.items() for c in chars}
 
@@ -28,7 +29,7 @@ class NotDrawn(NotImplementedError, AttributeError):
     """Something that the drawing in a page does not know; the message names the call."""
 
     def __init__(self, call: str, instead: str = "") -> None:
-        super().__init__(f"{call} is not drawn in the page{f': {instead}' if instead else ''}. In a notebook, with matplotlib, it is.")
+        super().__init__(f"{call} is not drawn in the page{f': {instead}' if instead else ''}. In a notebook it is.")
 
 
 def known(call: str, options: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +183,8 @@ def words_at(words: str, x: float, y: float, size: float, fill: str, ha: str = "
     side, anchor = {"left": (-width / 2, "start"), "center": (0.0, "middle"), "right": (width / 2, "end")}[along]
     place = f' transform="translate({number(cx)} {number(cy)}) rotate({number(-rotation)})"' if rotation else ""
     dx, dy = (0.0, 0.0) if rotation else (cx, cy)
-    look = f'font-size="{number(size)}" fill="{fill}" text-anchor="{anchor}"' + (f' font-weight="{weight}"' if weight != "normal" else "")
+    bold = f' font-weight="{weight}"' if weight != "normal" else ""
+    look = f'font-size="{number(size)}" fill="{fill}" text-anchor="{anchor}"{bold}'
     out = []
     for k, line in enumerate(lines):
         base = -height / 2 + size * (ASCENT + LEADING * k)
