@@ -32,7 +32,7 @@ class Artist:
         raise NotImplementedError
 
     def get_window_extent(self) -> Box:
-        return Box.union(mark.box for mark in self.marks())
+        return Box.union([mark.box for mark in self.marks()] or [Box(-1e6, -1e6, -1e6, -1e6)])  # of nothing: nowhere
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -307,7 +307,7 @@ class Words(Artist):
             place = ax.share(self.x, self.y)
         elif look["transform"] not in (None, ax.transData):
             raise NotDrawn("text(transform=…)", "ax.transData and ax.transAxes are")
-        if not all(map(math.isfinite, place)):
+        if not self.words or not all(map(math.isfinite, place)):
             return []
         ink = colour(look["color"] if look["color"] is not None else ax.style["text.color"], "text")
         size = float(look["fontsize"] or ax.style["font.size"])

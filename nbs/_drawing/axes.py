@@ -318,7 +318,7 @@ class Axes(Settings):
         if self.title:
             top = min([inside.top, *(m.box.top for m in out if m.kind == "number y" and m.box.bottom < inside.top)])
             out.append(words_at(self.title, (inside.left + inside.right) / 2, top - TITLE, self.title_size,
-                                colour(self.style["text.color"]), "center", "bottom"))
+                                colour(self.style["text.color"]), "center"))
         return out
 
     def drawn(self, artists: list[Any]) -> list[Mark]:
