@@ -5,6 +5,7 @@ so the same functions draw the same picture here and there, with the same names 
 NotDrawn, which names the call; what cannot be imported says so too.
 """
 
+import re
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -63,5 +64,18 @@ def install() -> None:
     sys.modules.pop("_figures", None)
 
 
+def readable(framed: Any) -> Any:
+    """_figures' frame around a picture, for a narrow screen never so small that words are less than 11 px high."""
+    def frame(content: str, width: float, height: float, style: str, *rest: Any) -> str:
+        sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', content)]
+        if sizes and style.endswith("max-width: 100%"):
+            style += f"; min-width: {11 * width / min(sizes):.0f}px"
+        return str(framed(content, width, height, style, *rest))
+    return frame
+
+
 install()
+import _figures  # noqa: E402
+
+_figures.framed = readable(_figures.framed)
 from _figures import *  # noqa: E402, F403

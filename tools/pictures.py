@@ -1,7 +1,7 @@
 """Draw a chapter's figures as the page draws them, with NumPy alone: `python tools/pictures.py 07_gradcheck`.
 
-The chapter's cells run in a process of their own, in which live_figures stands in for matplotlib; what they print is left out. The
-figures come as JSON, {name: {"svg": …, "narrow": …}}.
+The chapter's cells run in a process of their own, in which live_figures stands in for matplotlib; what they print is left out.
+The figures come as JSON, {name: {"svg": …, "narrow": …}}.
 """
 
 import ast
@@ -50,7 +50,7 @@ def run(path: Path) -> dict[str, Any]:
         shown = ast.Expression(tree.body.pop().value) if tree.body and isinstance(tree.body[-1], ast.Expr) else None  # type: ignore[attr-defined]
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(tree, f"{path.name}, code cell {k}", "exec"), names)
-            value = eval(compile(shown, f"{path.name}, code cell {k}", "eval"), names) if shown else None
+            value: Any = eval(compile(shown, f"{path.name}, code cell {k}", "eval"), names) if shown else None
         if type(value).__name__ == "Picture":
             found[value.name] = {"svg": value.svg, "narrow": value.narrow}
     real = [m.__name__ for m in list(sys.modules.values()) if "site-packages/matplotlib" in str(getattr(m, "__file__", ""))]

@@ -11,6 +11,7 @@ import numpy as np
 
 POINTS = 72.0  # of an inch; all lengths here are points, y growing downwards
 SMALL = 0.75  # the size of a superscript, as a share of its line's
+LEAST = 8.0  # the smallest size of words: 11 px where a picture is as large as it is meant to be
 ASCENT, DESCENT, LEADING = 0.8, 0.2, 1.2  # of a line of words, as shares of its size
 NAMES = {"none": "none", "k": "#000000", "black": "#000000", "w": "#ffffff", "white": "#ffffff", "gray": "#808080",
          "grey": "#808080", "r": "#ff0000", "red": "#ff0000", "b": "#0000ff", "blue": "#0000ff", "g": "#008000",
@@ -152,7 +153,7 @@ def pieces(words: str) -> list[tuple[str, int]]:
 
 def length(words: str, size: float) -> float:
     """How long a line of words is, nearly: rather too long than too short."""
-    return size * sum(WIDTH.get(c, 0.64) * (SMALL if level else 1) for text, level in pieces(words) for c in text)
+    return sum(WIDTH.get(c, 0.64) * (max(SMALL * size, LEAST) if level else size) for text, level in pieces(words) for c in text)
 
 
 def spans(words: str, size: float) -> str:
@@ -161,7 +162,7 @@ def spans(words: str, size: float) -> str:
     for text, level in pieces(words):
         to = -level * (0.38 if level > 0 else 0.18) * size
         shift = f' dy="{number(to - height)}"' if to != height else ""
-        small = f' font-size="{number(SMALL * size)}"' if level else ""
+        small = f' font-size="{number(max(SMALL * size, LEAST))}"' if level else ""
         safe = html.escape(text, quote=False)
         out.append(f"<tspan{shift}{small}>{safe}</tspan>" if shift or small else safe)
         height = to
@@ -171,7 +172,7 @@ def spans(words: str, size: float) -> str:
 def words_at(words: str, x: float, y: float, size: float, fill: str, ha: str = "left", va: str = "baseline", rotation: float = 0,
              weight: str = "normal") -> Mark:
     """Words at a place, aligned as matplotlib aligns them: by the box around the turned words."""
-    lines = words.split("\n")
+    size, lines = max(size, LEAST), words.split("\n")
     width = max(length(line, size) for line in lines)
     height = size * (ASCENT + DESCENT + LEADING * (len(lines) - 1))
     turn = math.radians(rotation)

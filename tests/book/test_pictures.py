@@ -129,6 +129,10 @@ def test_all_words_are_inside_and_apart(path: Path) -> None:
             assert "nan" not in svg and "inf" not in svg.replace("info", ""), name
             page = Box(0, 0, viewbox(svg).right, viewbox(svg).bottom)
             words = texts(svg)
+            least = min((t.size for t in words), default=8)
+            assert least >= 8, name
+            if svg is picture["narrow"] and root.get("role") == "img":  # 11 px at least
+                assert float(re.search(r"min-width: (\d+)px", root.get("style"))[1]) / page.right * least > 10.9, name
             for text in words:
                 assert text.turned or page.holds(text.box, 1.5), (name, text)
             numbers = [t for t in words if "muted" in t.fill and not t.turned and re.fullmatch(r"[−\d.×]+", t.words)]
@@ -249,12 +253,15 @@ def test_shapes_are_cut_at_the_edge() -> None:
 
 
 REFUSED = {
-    "ax.hist": lambda ax: ax.hist([1, 2]), "ax.twinx": lambda ax: ax.twinx(), "plot(drawstyle=": lambda ax: ax.plot([1], drawstyle="steps"),
+    "ax.hist": lambda ax: ax.hist([1, 2]), "ax.twinx": lambda ax: ax.twinx(),
+    "plot(drawstyle=": lambda ax: ax.plot([1], drawstyle="steps"),
     "plot(marker='*')": lambda ax: ax.plot([1], marker="*"), "plot of several lines": lambda ax: ax.plot([1], [2], [3], [4]),
     "contour without colors": lambda ax: ax.contour(np.eye(3)), "imshow(cmap='jet')": lambda ax: ax.imshow(np.eye(3), cmap="jet"),
     "set_xscale('symlog')": lambda ax: ax.set_xscale("symlog"), "text(family=": lambda ax: ax.text(0, 0, "", family="serif"),
-    "legend(loc='outside')": lambda ax: ax.legend(loc="outside"), "xaxis.set_label_position": lambda ax: ax.xaxis.set_label_position("top"),
-    "rc_context(figure.dpi=": lambda ax: rc_context({"figure.dpi": 9}).__enter__(), "fig.suptitle": lambda ax: Figure().suptitle("no"),
+    "legend(loc='outside')": lambda ax: ax.legend(loc="outside"),
+    "xaxis.set_label_position": lambda ax: ax.xaxis.set_label_position("top"),
+    "rc_context(figure.dpi=": lambda ax: rc_context({"figure.dpi": 9}).__enter__(),
+    "fig.suptitle": lambda ax: Figure().suptitle("no"),
     "set_aspect(2)": lambda ax: ax.set_aspect(2), "Line.set_data": lambda ax: ax.plot([1])[0].set_data([1], [2])}
 
 
