@@ -38,7 +38,7 @@ movable.figure("attention", (movable) => {
   // ------------------------------------------------------------------------------------------------------- drawing
 
   const NAMES = ["a₂", "a₁", "a₀", "+", "b₂", "b₁", "b₀", "=", "s₀", "s₁", "s₂"];
-  const WIDE = 39, HIGH = 32, LEFT = 62, TOP = 48;
+  const WIDE = 33, HIGH = 32, LEFT = 54, TOP = 48;
 
   /** A cell for each head and key; `choose(t)` is called when the reader clicks a column. */
   function rowsDrawing(heads, T, choose) {
@@ -46,16 +46,19 @@ movable.figure("attention", (movable) => {
     const signs = range(T).map((u) => words(x(u), 32, "", "currentColor", { style: "font-size: 17px; font-weight: 650" }));
     const cells = range(heads).map((h) => range(T).map((u) => {
       const box = { x: LEFT + u * WIDE, y: TOP + h * HIGH, width: WIDE, height: HIGH };
-      return { heat: svg("rect", { ...box, fill: "var(--fig-output)" }), border: svg("rect", { ...box, class: "box" }), text: words(x(u), y(h), "") };
+      const heat = svg("rect", { ...box, fill: "var(--fig-output)" }), border = svg("rect", { ...box, class: "box" });
+      return { heat, border, text: words(x(u), y(h), "") };
     }));
-    const mark = svg("rect", { y: 2, width: WIDE, height: TOP + heads * HIGH - 2, fill: "none", stroke: "var(--fig-batch)", "stroke-width": 3, rx: 4 });
+    const whole = { width: WIDE, height: TOP + heads * HIGH - 2, y: 2 };
+    const mark = svg("rect", { ...whole, fill: "none", stroke: "var(--fig-batch)", "stroke-width": 3, rx: 4 });
     const columns = range(T).map((u) => {
-      const column = svg("rect", { x: LEFT + u * WIDE, y: 0, width: WIDE, height: TOP + heads * HIGH, fill: "transparent", style: "cursor: pointer" });
+      const column = svg("rect", { ...whole, x: LEFT + u * WIDE, fill: "transparent", style: "cursor: pointer" });
       column.addEventListener("click", () => choose(u));
       return column;
     });
-    const picture = drawing(LEFT + T * WIDE + 6, TOP + heads * HIGH + 6,
-      ...range(T).map((u) => words(x(u), 12, NAMES[u], muted)), ...signs, ...range(heads).map((h) => words(LEFT / 2, y(h), `head ${h}`, muted)),
+    const names = range(T).map((u) => words(x(u), 12, NAMES[u], muted));
+    const lines = range(heads).map((h) => words(LEFT / 2, y(h), `head ${h}`, muted));
+    const picture = drawing(LEFT + T * WIDE + 6, TOP + heads * HIGH + 6, ...names, ...signs, ...lines,
       ...cells.flat().flatMap(({ heat, border, text }) => [heat, border, text]), mark, ...columns);
     const show = (text, t, rows, causal, label) => {
       signs.forEach((sign, u) => { sign.textContent = text[u]; });
@@ -71,10 +74,13 @@ movable.figure("attention", (movable) => {
     return { picture, show };
   }
 
+  /** A sign with its name, if that is another: 5 (s₀). */
+  const named = (text, u) => (text[u] === NAMES[u] ? text[u] : `${text[u]} (${NAMES[u]})`);
+
   /** The keys that have most of a row, as words. */
   function most(row, text) {
     const order = range(row.length).sort((i, j) => row[j] - row[i]).filter((u) => row[u] >= 0.1).slice(0, 3);
-    return order.map((u) => `${fixed(100 * row[u], 0)} % on ${text[u]} (${NAMES[u]})`).join(", ");
+    return order.map((u) => `${fixed(100 * row[u], 0)} % on ${named(text, u)}`).join(", ");
   }
 
   /** A field for a number from 0 to 999; `value()` is the last whole one that was in it. */
@@ -92,11 +98,11 @@ movable.figure("attention", (movable) => {
     return { row: html("span", { class: "tick" }, html("label", { for: id }, label), input), value: () => kept };
   }
 
-  /** data: {a, b, signs, heads, tokens, places, norm, W, b_qk}, the arrays packed: two numbers and what the network begins with. */
+  /** data: {first, second, signs, heads, and packed tokens, places, norm, W, b}: two numbers, and what the network begins with. */
   function attention(figure, data) {
-    const network = { tokens: unpacked(data.tokens), places: unpacked(data.places), norm: unpacked(data.norm), W: unpacked(data.W), b: unpacked(data.b_qk) };
+    const network = Object.fromEntries(["tokens", "places", "norm", "W", "b"].map((name) => [name, unpacked(data[name])]));
     const T = NAMES.length, id = (name) => `${figure.id}-${name}`, reading = liveText();
-    const a = addend(id("a"), "first number", data.a, ask), b = addend(id("b"), "second", data.b, ask);
+    const a = addend(id("a"), "first number", data.first, ask), b = addend(id("b"), "second", data.second, ask);
     const query = slider(id("query"), "query", { min: 0, max: T - 1, step: 1, value: 8 });
     const causal = tick(id("causal"), "causal mask", true), scaled = tick(id("scaled"), "divided by √d", true);
     const drawn = rowsDrawing(data.heads, T, (t) => {
@@ -109,10 +115,13 @@ movable.figure("attention", (movable) => {
       const t = Number(query.input.value), how = { causal: causal.input.checked, scaled: scaled.input.checked };
       const rows = rowsOf(asked, data.heads, t, how);
       const next = t >= 7 ? `, about to write s${subscript(t - 7)}` : "";
-      query.say(`${text[t]} (${NAMES[t]})`);
-      reading.textContent = `From ${text[t]} (${NAMES[t]})${next}: ${rows.map((row, h) => `head ${h} ${most(row, text) || "a little on each"}`).join("; ")}.` +
-        (how.causal ? "" : " Without the mask it sees what it has yet to write.") + (how.scaled ? "" : " Not divided, the scores are four times as large and the rows harder.");
-      drawn.show(text, t, rows, how.causal, `Attention in per cent, ${data.heads} heads by ${T} keys, of the sum ${text}. ${reading.textContent}`);
+      query.say(named(text, t));
+      const told = rows.map((row, h) => `head ${h}: ${most(row, text) || "a little on each"}`).join("; ");
+      const seen = how.causal ? "" : " Without the mask it sees what it has yet to write.";
+      const hard = how.scaled ? "" : " Not divided, the scores are four times as large and the rows harder.";
+      reading.textContent = `From ${named(text, t)}${next}: ${told}.${seen}${hard}`;
+      const label = `Attention in per cent, ${data.heads} heads by ${T} keys, of the sum ${text}. ${reading.textContent}`;
+      drawn.show(text, t, rows, how.causal, label);
     }
 
     function ask() {
@@ -123,8 +132,10 @@ movable.figure("attention", (movable) => {
 
     [query, causal, scaled].forEach(({ input }) => input.addEventListener("input", show));
     ask();
-    const controls = [html("div", { class: "buttons" }, a.row, b.row), query.row, html("div", { class: "buttons" }, causal.row, scaled.row)];
-    return panel("Where does each head look, from the sign that asks?", controls, drawn.picture, reading);
+    const pair = (...rows) => html("div", { class: "buttons" }, ...rows);
+    const controls = [pair(a.row, b.row), query.row, pair(causal.row, scaled.row)];
+    const meaning = html("p", { class: "meaning" }, "One sum, all four heads, in per cent of a row. A column can be clicked.");
+    return panel("Where does each head look, from the sign that asks?", controls, html("div", {}, drawn.picture, meaning), reading);
   }
 
   return { draw: attention, queriesAndKeys, rowsOf, written };

@@ -60,9 +60,10 @@ globalThis.movable = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const svg = (name, attributes = {}, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 
-  /** A drawing of the given size, in units that are pixels at full width; narrower pages shrink it. */
+  /** A drawing of the given size, in units that are pixels at full width. Narrower pages shrink it; then its text is drawn larger,
+  so that a page of 320 pixels, with room for 273, has it at 11. */
   function drawing(width, height, ...children) {
-    const style = `width: ${width / 16}rem; max-width: 100%`;
+    const style = `width: ${width / 16}rem; max-width: 100%; --narrow: ${Math.max(13.5, (11 * width) / 273).toFixed(1)}px`;
     return svg("svg", { role: "img", viewBox: `0 0 ${width} ${height}`, style }, ...children);
   }
 

@@ -129,7 +129,8 @@ movable.figure("layers", (movable) => {
   /** data: {depth, width, samples, gain, seed}: of the network that is drawn, and where the slider starts. */
   function layers(figure, data) {
     const { depth } = data, control = stops(`${figure.id}-gain`, "gain", GAINS, data.gain), reading = liveText();
-    const plots = [layersPlot(depth, "forward: deviation of y", "var(--fig-input)"), layersPlot(depth, "backward: deviation of grad", "var(--fig-batch)")];
+    const plots = [["forward: deviation of y", "var(--fig-input)"], ["backward: deviation of grad", "var(--fig-batch)"]]
+      .map(([title, colour]) => layersPlot(depth, title, colour));
     const again = html("button", { type: "button" }, "Draw other weights");
     let { seed } = data, network = drawn(data, seed), activation = "ReLU";
 
@@ -159,7 +160,8 @@ movable.figure("layers", (movable) => {
       show();
     });
     kinds.press(0);
-    const meaning = html("p", { class: "meaning" }, `Dots: one network of ${data.width} units a layer, ${data.samples} samples. Line: the law, for layers without end.`);
+    const sizes = `${data.width} units a layer, ${data.samples} samples`;
+    const meaning = html("p", { class: "meaning" }, `Dots: one network of ${sizes}. Line: the law, for layers without end.`);
     const controls = [html("div", { class: "buttons" }, kinds.row, again), control.row];
     const picture = html("div", {}, html("div", { class: "side-by-side" }, ...plots.map((plot) => plot.picture)), meaning);
     return panel("Which gain carries a signal up twenty layers, and a gradient down?", controls, picture, reading);

@@ -15,7 +15,7 @@ movable.figure("temperature", (movable) => {
 
   /** The curves of all classes over T, with a line and dots that `show(T, s)` moves. */
   function curvesDrawing(logits) {
-    const left = 44, right = 410, top = 8, bottom = 190, muted = "var(--book-muted)";
+    const left = 52, right = 410, top = 8, bottom = 190, muted = "var(--book-muted)";
     const px = (T) => left + ((Math.log10(T) - LOW) / (HIGH - LOW)) * (right - left), py = (p) => bottom - p * (bottom - top);
     const grid = range(141).map((i) => 10 ** (LOW + (i / 140) * (HIGH - LOW))), at = grid.map((T) => tempered(logits, T));
     const curve = (k) => grid.map((T, i) => `${i ? "L" : "M"}${px(T).toFixed(1)} ${py(at[i][k]).toFixed(1)}`).join("");
@@ -65,8 +65,9 @@ movable.figure("temperature", (movable) => {
       const T = control.value(), s = tempered(logits, T);
       drawn.show(T, s);
       bars.forEach((bar, k) => bar.show(s[k]));
-      reading.textContent = `T = ${T}: s = (${s.map((p) => fixed(p, 3)).join(", ")}), confidence ${fixed(Math.max(...s), 3)}. ${remark(T, s)}`;
-      drawn.picture.setAttribute("aria-label", `The probabilities of ${logits.length} classes over the temperature. ${reading.textContent}`);
+      const list = s.map((p) => fixed(p, 3)).join(", "), over = `The probabilities of ${logits.length} classes over the temperature.`;
+      reading.textContent = `T = ${T}: s = (${list}), confidence ${fixed(Math.max(...s), 3)}. ${remark(T, s)}`;
+      drawn.picture.setAttribute("aria-label", `${over} ${reading.textContent}`);
     }
 
     control.input.addEventListener("input", show);

@@ -28,7 +28,7 @@ movable.figure("v", (movable) => {
 
   /** A sheet with logarithmic axes: its frame with ticks, and the place of a value. Ranges are in decades; y is kept inside. */
   function logSheet(x, y) {
-    const left = 52, right = 410, top = 10, bottom = 245, centre = (left + right) / 2, middle = (top + bottom) / 2;
+    const left = 74, right = 410, top = 10, bottom = 245, centre = (left + right) / 2, middle = (top + bottom) / 2;
     const px = (h) => left + ((Math.log10(h) - x.low) / (x.high - x.low)) * (right - left);
     const inside = (decade) => Math.min(y.high, Math.max(y.low, decade));
     const py = (error) => bottom - ((inside(Math.log10(error)) - y.low) / (y.high - y.low)) * (bottom - top);
@@ -37,7 +37,7 @@ movable.figure("v", (movable) => {
       svg("path", { d: `M${left} ${top} V${bottom} H${right}`, fill: "none", stroke: "var(--fig-muted)" }),
       ...x.ticks.map((e) => words(px(Number(power(e))), bottom + 14, power(e), muted)),
       ...y.ticks.map((e) => words(left - 8, py(Number(power(e))), power(e), muted, { style: "text-anchor: end" })),
-      words(centre, bottom + 35, x.name), words(12, middle, y.name, "currentColor", { transform: `rotate(-90 12 ${middle})` }));
+      words(centre, bottom + 35, x.name), words(9, middle, y.name, "currentColor", { transform: `rotate(-90 9 ${middle})` }));
     /** The curve y = f(h), without what lies outside. */
     const curve = (steps, f, attributes) => {
       const seen = steps.filter((h) => f(h) > 10 ** y.low && f(h) < 10 ** y.high);

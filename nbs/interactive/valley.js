@@ -43,8 +43,8 @@ movable.figure("valley", (movable) => {
 
   const lossAt = (curvature, w) => w.reduce((L, v, i) => L + (curvature[i] * v * v) / 2, 0);
 
-  /** How often the path has changed its side of w_i = 0. */
-  const crossings = (path, i) => path.filter((w, t) => t && w[i] * path[t - 1][i] < 0).length;
+  /** How often the path has changed its side of w_i = 0, by a step that can be seen. */
+  const crossings = (path, i) => path.filter((w, t) => t && w[i] * path[t - 1][i] < 0 && Math.abs(w[i] - path[t - 1][i]) > 0.02).length;
 
   // ------------------------------------------------------------------------------------------------------- drawing
 
@@ -59,14 +59,15 @@ movable.figure("valley", (movable) => {
 
   /** One map of the valley, from −10 to 3.5 and −2.2 to 2.2; `show(path)` draws a path on it. */
   function valleyMap(name, colour, curvature) {
-    const width = 264, height = 172, left = 18, top = 22, px = (u) => ((u + 10) / 13.5) * width, py = (v) => ((2.2 - v) / 4.4) * height;
+    const width = 206, height = 150, left = 18, top = 22, px = (u) => ((u + 10) / 13.5) * width, py = (v) => ((2.2 - v) / 4.4) * height;
     const line = svg("path", { fill: "none", stroke: colour, "stroke-width": 1.4 });
     const dots = svg("path", { fill: "none", stroke: colour, "stroke-width": 4.5, "stroke-linecap": "round" });
     const here = svg("circle", { r: 5, fill: colour, stroke: "var(--book-paper)", "stroke-width": 1.5 });
     const around = LEVELS.map((L) => svg("ellipse", { cx: px(0), cy: py(0), rx: (Math.sqrt((2 * L) / curvature[0]) / 13.5) * width,
       ry: (Math.sqrt((2 * L) / curvature[1]) / 4.4) * height, fill: "none", stroke: "var(--fig-muted)", "stroke-width": 0.8 }));
-    const goal = svg("path", { d: `M${px(0) - 6} ${py(0)} h12 M${px(0)} ${py(0) - 6} v12`, stroke: "var(--fig-positive)", "stroke-width": 2 });
-    const inside = svg("svg", { x: left, y: top, width, height }, ...around, goal, line, dots, here);
+    const cross = `M${px(0) - 6} ${py(0)} h12 M${px(0)} ${py(0) - 6} v12`;
+    const goal = svg("path", { d: cross, stroke: "var(--fig-positive)", "stroke-width": 2 });
+    const inside = svg("svg", { x: left, y: top, width, height, style: "overflow: hidden" }, ...around, goal, line, dots, here);
     const picture = drawing(width + 26, height + 44, inside, svg("rect", { x: left, y: top, width, height, class: "box" }),
       words(left + width / 2, 10, name, colour), words(left + width / 2, top + height + 12, "w₁, flat", "var(--book-muted)"),
       words(9, top + height / 2, "w₂, steep", "var(--book-muted)", { transform: `rotate(-90 9 ${top + height / 2})` }));
@@ -102,9 +103,9 @@ movable.figure("valley", (movable) => {
   function valley(figure, data) {
     const id = (name) => `${figure.id}-${name}`, { curvature, steps } = data;
     const knobs = {
-      lr: stops(id("lr"), "lr, both", RATES, data.lr), mu: stops(id("mu"), "momentum μ", MOMENTA, data.mu),
-      adamLr: stops(id("adam"), "lr of Adam", ADAM_RATES, data.adamLr), beta1: stops(id("beta1"), "β₁", BETA1, data.beta1),
-      beta2: stops(id("beta2"), "β₂", BETA2, data.beta2),
+      lr: stops(id("lr"), "lr", RATES, data.lr), mu: stops(id("mu"), "momentum μ", MOMENTA, data.mu),
+      adamLr: stops(id("adam"), "Adam’s lr", ADAM_RATES, data.adamLr), beta1: stops(id("beta1"), "Adam’s β₁", BETA1, data.beta1),
+      beta2: stops(id("beta2"), "Adam’s β₂", BETA2, data.beta2),
     };
     const count = slider(id("steps"), "steps", { min: 0, max: steps, step: 1, value: steps });
     const maps = NAMES.map((name, k) => valleyMap(name, COLOURS[k], curvature));
@@ -117,7 +118,7 @@ movable.figure("valley", (movable) => {
     const edgeWords = ({ lr, mu }, k) => {
       if (k === 2) return "";
       const here = lr * curvature[1], edge = 2 * (1 + (k ? mu : 0));
-      return ` lr λ = ${fixed(here, 3)}, ${here < edge ? "below" : "not below"} the edge ${fixed(edge, 2)}.`;
+      return ` lr λ₂ = ${fixed(here, 3)}, ${here < edge ? "below" : "not below"} the edge ${fixed(edge, 2)}.`;
     };
 
     function show() {
@@ -147,7 +148,7 @@ movable.figure("valley", (movable) => {
     walk();
     const controls = [html("div", { class: "knobs" }, ...Object.values(knobs).map(({ row }) => row), count.row),
       html("div", { class: "buttons" }, player.button, reset)];
-    const picture = html("div", { class: "side-by-side" }, ...maps.map((map) => map.picture));
+    const picture = html("div", { class: "side-by-side three" }, ...maps.map((map) => map.picture));
     return panel("Which rates creep, zigzag, run past the goal, or are thrown out?", controls, picture, reading);
   }
 
