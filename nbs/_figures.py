@@ -40,7 +40,7 @@ class Picture:
     """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown.
 
     narrow: the same for a narrow screen, its parts one below the other.
-    interactive: the name of a script in interactive/ that lets the reader move the figure; data: what it needs, as JSON.
+    interactive: the name of a function in interactive.js that lets the reader move the figure; data: what it needs, as JSON.
     """
     name: str
     svg: str
@@ -62,20 +62,6 @@ class Picture:
             svg = svg.replace("<svg", '<svg class="wide"', 1) + "\n" + self.narrow.replace("<svg", '<svg class="narrow"', 1)
         page = f'<figure class="picture" id="fig-{self.name}"{moves}>\n{svg}\n{data}{caption}\n</figure>'
         return {"text/html": page, "text/plain": f"[picture: {self.alt}]"}
-
-
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-
-def packed(values: Any) -> dict[str, Any]:
-    """A matrix, or a row, as text for a figure's data: two characters a number, a 4096th of the range apart.
-
-    `unpacked` in interactive/base.js reads it. The step has three digits, so that no processor's last bit is seen in it.
-    """
-    rows = np.atleast_2d(np.asarray(values, np.float64))
-    step = float(f"{1.01 * np.abs(rows).max() / 2047:.2e}")
-    whole = np.rint(rows / step).astype(int).ravel() + 2048
-    return {"shape": rows.shape, "step": step, "text": "".join(ALPHABET[n >> 6] + ALPHABET[n & 63] for n in whole)}
 
 
 def show(fig: Figure, name: str, alt: str, caption: str = "", interactive: str = "", data: Any = None,

@@ -25,7 +25,7 @@ from nnlit.optimizers import SGD, Adam
 from nnlit.softmax import softmax
 from nnlit.train import fit
 
-from _figures import ALPHABET, packed
+from _packed import ALPHABET, packed
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
