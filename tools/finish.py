@@ -194,9 +194,9 @@ def finish(site: Path) -> None:
     """Rewrite every page and stylesheet of the site in place."""
     if not os.environ.get("BOOKS_APART"):  # nbdev_docs goes straight to Quarto; tools/book.py makes them meanwhile
         books(site)
-    for font in NBS.glob("fonts/*.woff2"):  # nbdev_docs leaves folders out
-        (site / "fonts").mkdir(exist_ok=True)
-        shutil.copy(font, site / "fonts")
+    for file in [*NBS.glob("fonts/*.woff2"), *NBS.glob("interactive/*.js")]:  # nbdev_docs leaves folders out
+        (site / file.parent.name).mkdir(exist_ok=True)
+        shutil.copy(file, site / file.parent.name)
     target = site / "site_libs" / "katex"
     shutil.copytree(KATEX / "fonts", target / "fonts", dirs_exist_ok=True)
     css = (KATEX / "katex.min.css").read_text(encoding="utf-8")

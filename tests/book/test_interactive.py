@@ -1,7 +1,5 @@
 """The figures that the reader can move: driven by keyboard, their numbers against NumPy's; and still when they must be."""
 
-import functools
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,74 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
-from conftest import ROOT
+from moving import SCRIPTS, Figure, find, launched, numbers
 
 from nnlit.bias import Bias
 from nnlit.softmax import softmax, softmax_jacobian
 
-NUMBER = r"−?\d+(?:\.\d+)?(?:e[+-]\d+)?"
-KINDS = ["axis-sum", "jacobian", "v", "boundary"]
+KINDS = sorted(path.stem for path in SCRIPTS.glob("*.js") if path.stem != "base")
 MODES = [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}]
-
-
-def numbers(text: str) -> list[float]:
-    return [float(n.replace("−", "-")) for n in re.findall(NUMBER, text)]
-
-
-@functools.cache
-def find(site: Path, kind: str) -> tuple[Path, str, Any]:
-    """The page, the anchor and the data of the figure of that kind; skipped while its chapter is not there."""
-    for page in sorted(site.glob("*.html")):
-        text = page.read_text(encoding="utf-8")
-        if f'data-interactive="{kind}"' in text:
-            figure = BeautifulSoup(text, "html.parser").select_one(f'figure[data-interactive="{kind}"]')
-            return page, f"#{figure['id']}", json.loads(figure.select_one('script[type="application/json"]').string)
-    pytest.skip(f"no page has a figure of the kind {kind!r}")
 
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
+    with launched(chromium) as browser:
         yield browser
-        browser.close()
-
-
-class Figure:
-    """A figure on an open page, as a reader with a keyboard has it. The page is opened as a file: there is no server."""
-
-    def __init__(self, browser: Any, page: Path, anchor: str, **options: Any) -> None:
-        self.faults: list[str] = []
-        self.tab = browser.new_context(**options).new_page()
-        self.tab.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
-        self.tab.on("pageerror", lambda e: self.faults.append(str(e)))
-        self.tab.goto(page.as_uri(), wait_until="load")
-        self.node = self.tab.locator(anchor)
-        self.still, self.panel = self.node.locator("> svg:not(.narrow)"), self.node.locator(".interactive")
-        self.sliders, self.buttons = self.node.locator("input[type=range]"), self.node.locator("button")
-
-    def press(self, key: str, slider: int = 0) -> None:
-        self.sliders.nth(slider).focus()
-        self.tab.keyboard.press(key)
-
-    def press_button(self, name: str) -> None:
-        """By keyboard too."""
-        self.node.get_by_role("button", name=name, exact=True).focus()
-        self.tab.keyboard.press("Enter")
-
-    @property
-    def said(self) -> str:
-        return self.node.locator(".reading").inner_text().replace("\u00a0", " ")
-
-    def texts(self, selector: str) -> list[str]:
-        return self.node.locator(selector).all_text_contents()
-
-    def close(self) -> None:
-        assert not self.faults, self.faults
-        self.tab.context.close()
 
 
 @pytest.fixture
@@ -98,10 +41,9 @@ def of(kind: str) -> Any:
     return pytest.mark.parametrize(("opened", "data"), [(kind, kind)], indirect=True, ids=[kind])
 
 
-def test_every_kind_is_tested() -> None:
-    code = (ROOT / "nbs" / "interactive.js").read_text(encoding="utf-8")
-    names = re.search(r"const FIGURES = \{(.*?)\};", code)[1]
-    assert sorted(n.split(":")[0].strip(' "') for n in names.split(",")) == sorted(KINDS)
+def test_every_script_has_a_figure_and_every_figure_a_script(site: Path) -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in site.glob("*.html"))
+    assert set(KINDS) == set(re.findall(r'data-interactive="([^"]+)"', text))
 
 
 @of("jacobian")
@@ -227,13 +169,14 @@ def test_moved_figure_is_accessible(opened: Figure) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     assert opened.panel.is_visible() and not opened.still.is_visible()
-    before, label = opened.said, opened.panel.locator("svg").last.get_attribute("aria-label")
+    labels = "Array.from(document.querySelectorAll('.interactive [aria-label]'), (n) => n.ariaLabel).join()"
+    before, label = opened.panel.inner_text(), opened.tab.evaluate(labels)
     opened.press("Home")
-    assert opened.said != before and opened.panel.locator("svg").last.get_attribute("aria-label") != label
+    assert opened.panel.inner_text() != before and opened.tab.evaluate(labels) != label
     assert opened.tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     assert opened.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert opened.node.evaluate("f => f.scrollWidth <= f.clientWidth")
-    for control in [*opened.sliders.all(), *opened.buttons.all()]:
+    for control in [*opened.sliders.all(), *opened.buttons.all(), *opened.node.locator("select, input[type=number]").all()]:
         assert control.bounding_box()["height"] >= 24
     options = {"preload": False}  # it would read the stylesheets again, which a browser does not allow a file to do
     violations = Axe().run(opened.tab, f"#{opened.node.get_attribute('id')}", options).response["violations"]
@@ -280,49 +223,56 @@ def test_still_when_the_script_fails(site: Path, browser: Any) -> None:
     tab = browser.new_context().new_page()
     broken = page.read_text(encoding="utf-8").replace('"logits"', '"no such"')
     tab.route("**/*.html", lambda route: route.fulfill(body=broken, content_type="text/html"))
-    said: list[str] = []
-    tab.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
-    tab.goto(page.as_uri(), wait_until="load")
+    with tab.expect_console_message(lambda m: m.type == "error") as said:
+        tab.goto(page.as_uri(), wait_until="load")
+        tab.locator(anchor).scroll_into_view_if_needed()
     assert tab.locator(f"{anchor} > svg:not(.narrow)").is_visible() and tab.locator(f"{anchor} .interactive").count() == 0
-    assert len(said) == 1 and "stays still" in said[0]
+    assert "stays still" in said.value.text
     tab.context.close()
 
 
-PLAYED = ["axis-sum", "boundary"]
+PLAYED = {"axis-sum": 0, "boundary": 0, "valley": 5}                         # and which slider is played
 
 
-@pytest.mark.parametrize("opened", PLAYED, indirect=True)
-def test_play_and_pause(opened: Figure) -> None:
-    last = int(opened.sliders.get_attribute("max"))
+@pytest.mark.parametrize(("opened", "slider"), PLAYED.items(), indirect=["opened"])
+def test_play_and_pause(opened: Figure, slider: int) -> None:
+    played = opened.sliders.nth(slider)
+    last = int(played.get_attribute("max"))
     opened.press_button("Play")                                                 # at the end: begins anew
-    assert int(opened.sliders.input_value()) < last
+    assert int(played.input_value()) < last
     assert opened.node.locator(".reading").get_attribute("aria-live") == "off"
-    opened.tab.wait_for_function(f"document.querySelector('#{opened.node.get_attribute('id')} input').value >= 2")
+    opened.tab.wait_for_function(f"document.getElementById('{played.get_attribute('id')}').value >= 2")
     opened.press_button("Pause")
-    stopped = opened.sliders.input_value()
+    stopped = played.input_value()
     opened.tab.wait_for_timeout(500)
-    assert opened.sliders.input_value() == stopped
+    assert played.input_value() == stopped
     assert opened.node.locator(".reading").get_attribute("aria-live") == "polite"
 
 
-@pytest.mark.parametrize("opened", [(kind, {"reduced_motion": "reduce"}) for kind in PLAYED], indirect=True)
-def test_reduced_motion(opened: Figure) -> None:
+QUIET = {"reduced_motion": "reduce"}
+
+
+@pytest.mark.parametrize(("opened", "slider"), [((kind, QUIET), k) for kind, k in PLAYED.items()], indirect=["opened"])
+def test_reduced_motion(opened: Figure, slider: int) -> None:
     """Nothing plays: the button goes from one end to the other."""
-    last = opened.sliders.get_attribute("max")
-    for name, value in [("To the start", "0"), ("To the end", last)]:
+    played = opened.sliders.nth(slider)
+    for name, value in [("To the start", "0"), ("To the end", played.get_attribute("max"))]:
         opened.press_button(name)
-        assert opened.sliders.input_value() == value
+        assert played.input_value() == value
     opened.tab.wait_for_timeout(500)
-    assert opened.sliders.input_value() == last
+    assert played.input_value() == played.get_attribute("max")
 
 
-def test_pages_without_such_figures_load_no_script(site: Path, browser: Any) -> None:
-    pages = sorted(site.glob("*.html"))
-    has = {page: "data-interactive=" in page.read_text(encoding="utf-8") for page in pages}
-    for wanted in (True, False):
-        asked: list[str] = []
-        tab = browser.new_context().new_page()
-        tab.on("request", lambda r, asked=asked: asked.append(r.url))
-        tab.goto(next(page for page in pages if has[page] == wanted).as_uri(), wait_until="load")
-        assert any(url.endswith("interactive.js") for url in asked) == wanted
-        tab.context.close()
+def test_a_script_is_loaded_where_it_is_needed_and_when_the_reader_comes_near(site: Path, browser: Any) -> None:
+    page, anchor, _ = find(site, "boundary")                                    # far down its page
+    asked: list[str] = []
+    tab = browser.new_context().new_page()
+    tab.on("request", lambda r: asked.append(r.url.rpartition("/interactive/")[2]) if "/interactive/" in r.url else None)
+    tab.goto((site / "index.html").as_uri(), wait_until="load")
+    tab.goto(page.as_uri(), wait_until="load")
+    tab.wait_for_timeout(200)
+    assert asked == []
+    tab.locator(anchor).scroll_into_view_if_needed()
+    tab.locator(f"{anchor} .interactive").wait_for()
+    assert asked == ["base.js", "boundary.js"]
+    tab.context.close()
