@@ -57,15 +57,16 @@
     const top = header ? Math.max(0, header.getBoundingClientRect().bottom) : 0, width = document.documentElement.clientWidth;
     const below = innerHeight - box.bottom - GAP - EDGE, above = box.top - top - GAP - EDGE;
     card.style.maxHeight = "none";
-    const formula = card.querySelector(".math-card");
+    const formula = card.querySelector(".math-card"), room = Math.max(80, above, below);
     if (formula) { // a little smaller before its end is out of sight
+      formula.style.fontSize = "";
       const wide = Math.max(...[...formula.querySelectorAll(".formula")].map((f) => f.scrollWidth / Math.max(1, f.clientWidth)));
-      if (wide > 1) formula.style.fontSize = `${Math.max(0.68, 0.98 / wide)}em`;
+      const least = Math.max(0.68, Math.min(1, 0.98 / wide, card.matches(".tapped") ? 1 : (room - 60) / formula.offsetHeight));
+      if (least < 1) formula.style.fontSize = `${least}em`;
     }
-    const high = card.offsetHeight, up = high > below && above > below;
-    const room = Math.max(80, up ? above : below);
-    card.style.maxHeight = `${Math.min(room, 0.6 * innerHeight)}px`;
-    card.classList.toggle("cut", high > Math.min(room, 0.6 * innerHeight));
+    const high = card.offsetHeight, up = high > below && above > below, most = Math.max(80, up ? above : below);
+    card.style.maxHeight = `${most}px`;
+    card.classList.toggle("cut", high > most);
     const tall = card.offsetHeight;
     const left = Math.min(Math.max(EDGE, first.left - 12), width - card.offsetWidth - EDGE);
     card.style.left = `${Math.max(EDGE, left) + scrollX}px`;

@@ -33,8 +33,9 @@ from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
 CARDS = ROOT / "_stage" / "previews"  # and what cards show of them
-TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "linked", "maths", "pages", "previews", "quarto", "weave")]
-SOURCES = [*TOOLS, NBS / "_numbers.py", NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
+NAMES = ("finish", "linked", "maths", "numbering", "pages", "previews", "quarto", "weave")
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in NAMES]
+SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
 REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 
@@ -167,7 +168,8 @@ class Finisher:
         digest = self.made_of.copy()
         known = chapter and (self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures))
         digest.update(repr((str(name), text, known)).encode())
-        kept, cards = [folder / f"{name.stem}-{digest.hexdigest()[:16]}{end}" for folder, end in ((FINISHED, ".html"), (CARDS, ".js"))]
+        own = f"{name.stem}-{digest.hexdigest()[:16]}"
+        kept, cards = FINISHED / f"{own}.html", CARDS / f"{own}.js"
         if not (kept.exists() and cards.exists()):
             whole, shown = self.finished(name, text, chapter)
             keep(kept, whole)

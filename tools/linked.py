@@ -1,9 +1,9 @@
 """Everything on a page can be linked to, and what names something else leads there.
 
-`tools/finish.py` calls this for each page, when its formulas are set. Equations, figures and tables get ids; "(5.3)" in the prose,
-in a formula's reasons and in a docstring becomes a link to that equation, on whichever page it is; headings, equations, figures,
-tables and cells get a permalink; the foot of the page says which version it is and where it is edited. What the cards show that
-open over these links is gathered by previews.py.
+`tools/finish.py` calls this for each page, when its formulas are set. Equations, figures and tables get ids; "(5.3)" in the
+prose, in a formula's reasons and in a docstring becomes a link to that equation, on whichever page it is; headings, equations,
+figures, tables and cells get a permalink; the foot of the page says which version it is and where it is edited. What the cards
+show that open over these links is gathered by previews.py.
 """
 
 import html
@@ -16,11 +16,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bs4 import BeautifulSoup, Tag
-from bs4.element import NavigableString
+from bs4.element import AttributeValueList, NavigableString
+from numbering import FIGURE, REFERENCE, equation, equations, figures
 from pages import AsWritten, Markup, classes
+from weave import ROOT
 
-from _numbers import FIGURE, REFERENCE, equation, equations, figures
-from _order import NBS, ROOT, particulars
+from _order import particulars
 from _weave import Book, Chapter, Repository
 
 NOT_PROSE = ["a", "pre", "code", "svg", "script", "style", "math", "summary", "button", "label"]
@@ -38,6 +39,13 @@ class LinkError(Exception):
 def slug(words: str) -> str:
     """Words as an anchor."""
     return re.sub(r"\W+", "-", words.lower()).strip("-")[:48].strip("-")
+
+
+def put(tag: Tag, *names: str) -> None:
+    """Give an element these classes, and no others."""
+    tag["class"] = AttributeValueList(names)
+    if not names:
+        del tag["class"]
 
 
 def permalink(anchor: str, what: str) -> str:
@@ -65,6 +73,14 @@ def changed() -> dict[str, str]:
     return found
 
 
+@cache
+def meanings() -> dict[str, str]:
+    """What each mistake that the checker knows means."""
+    from nnlit.diagnosis import MISTAKES  # type: ignore[attr-defined]
+
+    return {name: mistake.meaning for name, mistake in MISTAKES.items()}
+
+
 def spoken(day: str) -> str:
     """2026-11-29 as 29 November 2026."""
     months = ("January February March April May June July August September October November December").split()
@@ -87,7 +103,8 @@ class Linker:
             numbered = equations((c, c.prose) for c in book.chapters)
         except ValueError as e:
             raise LinkError(str(e)) from None
-        drawn = figures((c, FIGURE.findall((site / c.page).read_text(encoding="utf-8"))) for c in book.chapters)
+        written = [(c, site / c.page) for c in book.chapters]
+        drawn = figures((c, FIGURE.findall(f.read_text(encoding="utf-8"))) for c, f in written if f.exists())
         mistakes = {name: (c, cell.id if cell.shown else "") for c in book.chapters for cell in c.cells
                     for name in MISTAKE.findall(cell.code)}
         pages = {c.path: c for c in book.chapters}
@@ -98,7 +115,8 @@ class Linker:
         places = {number: c.page for number, c in self.equations.items()}
         mine = {anchor: number for (key, anchor), number in self.figures.items() if key == chapter.key}
         mistakes = [(name, c.page, cell) for name, (c, cell) in self.mistakes.items()]
-        return repr((places, mine, mistakes, changed().get(chapter.path.name), self.repository.url))
+        meant = meanings() if chapter.key == "mistakes" else {}
+        return repr((places, mine, mistakes, meant, changed().get(chapter.path.name), self.repository.url))
 
     def link(self, chapter: Chapter, page: BeautifulSoup) -> None:
         """Make the links of one page and what they lead to."""
@@ -149,7 +167,9 @@ class Linker:
             if not isinstance(top, Tag):
                 continue
             named = list[str]()
-            for text in [t for t in top.find_all(string=REFERENCE) if not t.find_parent(["math", "a"]) and not t.find_parent(class_="number")]:
+            for text in top.find_all(string=REFERENCE):
+                if text.find_parent(["math", "a"]) or text.find_parent(class_="number"):
+                    continue
                 hidden = text.find_parent(attrs={"aria-hidden": "true"}) is not None
                 named += [n for n in REFERENCE.findall(text) if n not in named]
                 text.replace_with(*self.refer(chapter, str(text), more=' tabindex="-1"' if hidden else ""))
@@ -159,7 +179,7 @@ class Linker:
                     raise LinkError(f"{chapter.page} shows equation ({said}), which {chapter.path.name} does not number")
                 top["id"] = equation(said)
                 number.name = "a"
-                number["class"] = ["number", "permalink"]
+                put(number, "number", "permalink")
                 number["href"], number["aria-label"] = f"#{equation(said)}", f"Equation {said}: link to it"
             if named and top.select_one(".wide"):  # a formula's own links are in what is hidden from readers of the MathML
                 links = ", ".join(f'<a class="ref" href="{self.address(chapter, n)}">({n})</a>' for n in named)
@@ -173,7 +193,8 @@ class Linker:
             if len(numbers) > 1:
                 link.unwrap()
             elif numbers:
-                link["href"], link["class"] = self.address(chapter, numbers[0]), [*classes(link), "ref"]
+                link["href"] = self.address(chapter, numbers[0])
+                put(link, *classes(link), "ref")
         for text in main.find_all(string=REFERENCE):
             if type(text) is NavigableString and not text.find_parent(NOT_PROSE) and (pieces := self.refer(chapter, str(text))):
                 text.replace_with(*pieces)
@@ -208,40 +229,38 @@ class Linker:
 
     def by_mistake(self, page: BeautifulSoup, main: Tag) -> None:
         """The table of planted mistakes in groups, each under the mistake's name, which can be linked to."""
-        from nnlit.diagnosis import MISTAKES
-
         table = main.select_one("table.index")
         body = table and table.find("tbody")
         if not isinstance(table, Tag) or not isinstance(body, Tag):
             return
         rows: dict[str, list[Tag]] = {}
         for row in body.find_all("tr"):
-            rows.setdefault(row.find("th").get_text(), []).append(row)
+            if head := row.find("th"):
+                rows.setdefault(head.extract().get_text(), []).append(row)
         width = len(table.select("thead th"))
         for name, group in rows.items():
             anchor = f"mistake-{slug(name)}"
             there, cell = self.mistakes.get(name, (None, ""))
             shown = (f'<a href="{there.page}#{cell}">{html.escape(name)}</a>' if there and cell else html.escape(name))
-            meaning = html.escape(MISTAKES[name].meaning) if name in MISTAKES else ""
-            head = (f'<tr><th scope="rowgroup" colspan="{width - 1}">{shown}{permalink(anchor, "mistake")}'
-                    f'<small>{meaning}</small></th></tr>\n')
+            meaning = html.escape(meanings().get(name, ""))
             part = page.new_tag("tbody", id=anchor)
-            part.append(Markup(head))
+            part.append(Markup(f'<tr><th scope="rowgroup" colspan="{width - 1}">{shown}{permalink(anchor, "mistake")}'
+                               f'<small>{meaning}</small></th></tr>\n'))
             for row in group:
-                row.find("th").decompose()
-                first = row.find("td")
-                first.name, first["scope"] = "th", "row"
-                del first["data-label"]
+                if first := row.find("td"):
+                    first.name, first["scope"] = "th", "row"
+                    del first["data-label"]
                 part.append(row)
             body.insert_before(part)
         body.decompose()
         table.select("thead th")[0].decompose()
-        table["class"] = [*classes(table), "grouped"]
+        put(table, *classes(table), "grouped")
 
     def foot(self, chapter: Chapter, main: Tag) -> None:
         """Version and day of the page, where it is edited, where a mistake in it is reported."""
         day = changed().get(chapter.path.name)
-        said = [f"Version {particulars()['version']}" + (f', this page of <time datetime="{day}">{spoken(day)}</time>' if day else "")]
+        when = f', this page of <time datetime="{day}">{spoken(day)}</time>' if day else ""
+        said = [f"Version {particulars()['version']}{when}"]
         if self.repository.url:
             said.append(f'<a href="{self.repository.file(chapter.path)}">Edit this page</a>')
             title = quote(f"{chapter.short} ({chapter.page}): ")
@@ -265,7 +284,7 @@ def letters(main: Tag) -> None:
     for table in main.select("table.index"):
         firsts: dict[str, Tag] = {}
         words = [(row, th.get_text().strip()) for row in table.select("tbody tr") if (th := row.find("th"))]
-        initials = [w.lstrip("_")[:1].upper() for _, w in words]
+        initials = [re.sub(r"^\w+\.(?=\w+$)", "", w)[:1].upper() for _, w in words]  # a name's, not its module's
         if len(words) < 40 or initials != sorted(initials) or "grouped" in classes(table):
             continue
         for (row, _), letter in zip(words, initials, strict=True):
@@ -286,8 +305,8 @@ def tables(main: Tag) -> None:
         if table.find_parent(class_="sheet") or table.find_parent("details", class_="code-fold"):
             continue
         if not table.get("id"):
-            caption, head = table.find("caption"), table.select("tr")[:1]
-            words = caption.get_text() if caption else " ".join(c.get_text() for c in head[0].find_all(["th", "td"])) if head else ""
+            caption, first = table.find("caption"), table.find("tr")
+            words = caption.get_text() if caption else first.get_text(" ") if first else ""
             base = f"tbl-{slug(words) or 'table'}"
             table["id"] = next(a for a in _numbered(base) if a not in taken)
             taken.add(str(table["id"]))
@@ -309,20 +328,20 @@ def headings(main: Tag) -> None:
         parent = heading.parent
         anchor = heading.get("id") or (parent.get("id") if isinstance(parent, Tag) and parent.name == "section" else None)
         if anchor:
-            heading["class"] = [c for c in classes(heading) if c != "anchored"]
+            put(heading, *(c for c in classes(heading) if c != "anchored"))
             heading.append(Markup(permalink(str(anchor), "section")))
 
 
+ANCHOR = re.compile(r'<span class="cell-anchor" id="([^"]+)"></span>')
+
+
 def cells(chapter: Chapter, main: Tag) -> None:
-    """A permalink at the upper edge of each cell of code."""
-    for cell in [c for c in chapter.cells if c.shown]:
-        anchor = main.find(id=cell.id)
-        if isinstance(anchor, Tag):
-            link = Markup(permalink(cell.id, "code"))
-            if "cell-anchor" in classes(anchor):
-                anchor.append(link)
-            else:
-                anchor.insert(0, Markup(f'<span class="cell-anchor">{link}</span>'))
+    """A permalink at the upper edge of each cell of code, in the anchor that weave.py or the renderer has given it."""
+    for written in main.find_all(string=lambda s: isinstance(s, Markup) and ANCHOR.fullmatch(s) is not None):
+        anchor = ANCHOR.sub(r"\1", str(written))
+        written.replace_with(Markup(f'<span class="cell-anchor" id="{anchor}">{permalink(anchor, "code")}</span>'))
+    for cell in main.find_all(class_="cell", id=[c.id for c in chapter.cells if c.shown]):
+        cell.insert(0, Markup(f'<span class="cell-anchor">{permalink(str(cell["id"]), "code")}</span>'))
 
 
 def frame(page: BeautifulSoup) -> None:

@@ -19,14 +19,14 @@ from _weave import Book, Cell, Chapter
 LEAST, LINES = 170, 9  # characters of a section, lines of a cell
 END = re.compile(r"(?<=[.!?])\s+(?=[A-Z“(])")
 LINKED_FIGURE = re.compile(r"\]\([^)\s]*#(fig-[\w-]+)\)")
+GONE = re.compile(r'<a class="(?:[\w-]+ )*permalink\b.*?</a>|<(button|script)\b.*?</\1>|<span class="named">.*?</span>', re.S)
+NO_SECTION, NO_OPENING = ["details", "table", "figure", "header", "footer"], ["cell-output", "page-facts", "weave-uses"]
 WRITER = AsWritten()
 
 
 def clean(text: str) -> str:
     """HTML as it stands in a card: no ids, no links, no buttons; the ids that a drawing needs renamed."""
-    text = re.sub(r'<a class="(?:[\w-]+ )*permalink\b.*?</a>|<button\b.*?</button>|<script\b.*?</script>|<span class="named">.*?</span>',
-                  "", text, flags=re.S)
-    text = re.sub(r"</?a\b[^>]*>", "", text)
+    text = re.sub(r"</?a\b[^>]*>", "", GONE.sub("", text))
     if "<svg" in text:
         return re.sub(r'(\bid="|url\(#|href="#)', r"\1card-", text)
     return re.sub(r'\s(?:id|tabindex|data-anchor-id)="[^"]*"', "", text)
@@ -73,8 +73,8 @@ def signatures(cell: Cell) -> Iterator[tuple[str, str]]:
         return "\n".join(line[indent:] for line in text.splitlines()).rstrip().removesuffix(":")
 
     def card(node: ast.FunctionDef | ast.ClassDef, code: str) -> str:
-        said = (ast.get_docstring(node) or "").split("\n")[0]
-        return f"<pre><code>{html.escape(code, quote=False)}</code></pre>" + (f"<p>{html.escape(said, quote=False)}</p>" if said else "")
+        said = html.escape((ast.get_docstring(node) or "").split("\n")[0], quote=False)
+        return f"<pre><code>{html.escape(code, quote=False)}</code></pre>" + (f"<p>{said}</p>" if said else "")
 
     for node in ast.parse(cell.code).body:
         if isinstance(node, ast.FunctionDef):
@@ -101,8 +101,8 @@ def cell_card(cell: Cell) -> str:
 def paragraph(box: Tag) -> Tag | None:
     """The first paragraph of a section that says something."""
     for p in box.find_all("p"):
-        if not p.find_parent(["details", "table", "figure", "header", "footer"]) and not p.find_parent(class_=["cell-output", "page-facts"]) \
-                and "weave-uses" not in classes(p) and len(p.get_text()) > 30:
+        if len(p.get_text()) > 30 and not p.find_parent(NO_SECTION) and not p.find_parent(class_=NO_OPENING) \
+                and "weave-uses" not in classes(p):
             return p
     return None
 

@@ -8,15 +8,17 @@ stands on the home page has no number.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from _order import Place
+if TYPE_CHECKING:
+    from _order import Place
 
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 REFERENCE = re.compile(r"\((\d+\.\d+)\)")
 FIGURE = re.compile(r'<figure\b[^>]*\bid="(fig-[^"]+)"(?:(?!</figure>).)*?<figcaption', re.S)
 
 
-def group(place: Place) -> str:
+def group(place: "Place") -> str:
     """What the numbers of a page begin with: 16 for 16a_layer_norm."""
     stem = re.match(r"0*(\d+)[a-z]?_", place.path.name)
     return "" if not stem or not place.part else "A" if place.appendix else stem[1]
@@ -27,7 +29,7 @@ def equation(number: str) -> str:
     return f"eq-{number.replace('.', '-')}"
 
 
-def equations(pages: Iterable[tuple[Place, str]]) -> dict[str, Place]:
+def equations(pages: Iterable[tuple["Place", str]]) -> dict[str, "Place"]:
     """The page of every numbered equation, from each page's text; raises ValueError if two have one number."""
     found: dict[str, Place] = {}
     for place, text in pages:
@@ -38,7 +40,7 @@ def equations(pages: Iterable[tuple[Place, str]]) -> dict[str, Place]:
     return found
 
 
-def figures(pages: Iterable[tuple[Place, Iterable[str]]]) -> dict[tuple[str, str], str]:
+def figures(pages: Iterable[tuple["Place", Iterable[str]]]) -> dict[tuple[str, str], str]:
     """The number of every figure by its page's key and its anchor, from each page's anchors in their order."""
     count, found = Counter[str](), dict[tuple[str, str], str]()
     for place, anchors in pages:
