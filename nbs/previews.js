@@ -69,8 +69,9 @@
     card.classList.toggle("cut", high > most);
     const tall = card.offsetHeight;
     const left = Math.min(Math.max(EDGE, first.left - 12), width - card.offsetWidth - EDGE);
-    card.style.left = `${Math.max(EDGE, left) + scrollX}px`;
-    card.style.top = `${(up ? box.top - GAP - tall : box.bottom + GAP) + scrollY}px`;
+    const origin = card.offsetParent === document.body ? { left: -scrollX, top: -scrollY } : card.offsetParent.getBoundingClientRect();
+    card.style.left = `${Math.max(EDGE, left) - origin.left}px`;
+    card.style.top = `${(up ? box.top - GAP - tall : box.bottom + GAP) - origin.top}px`;
     card.classList.toggle("up", up);
   }
 
@@ -115,11 +116,12 @@
       sheet.addEventListener("load", () => { if (card) place(); });
       document.head.append(sheet);
     }
-    document.body.append(card);
+    (document.querySelector("main") || document.body).append(card);
     place();
     if (tapped) {
-      const body = found.body;
-      if (body.scrollHeight > body.clientHeight) Object.assign(body, { tabIndex: 0 }).setAttribute("role", "group");
+      for (const box of [found.body, ...found.body.querySelectorAll(".formula")]) {
+        if (box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      }
       card.focus({ preventScroll: true });
     }
     return true;
