@@ -20,9 +20,12 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 
 from bs4 import BeautifulSoup  # noqa: E402
 from fontTools import subset  # noqa: E402
+from linked import Linker, LinkError  # noqa: E402
 from live import bars, make  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
+from missing import missing  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
+from previews import Previews  # noqa: E402
 from quarto import mend  # noqa: E402
 from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
 from yours import boxes, make_yours  # noqa: E402
@@ -31,7 +34,9 @@ from _order import NBS, order, particulars  # noqa: E402
 from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
-TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "live", "maths", "needs", "pages", "quarto", "weave", "yours")]
+CARDS = ROOT / "_stage" / "previews"  # and what cards show of them
+NAMES = ("finish", "linked", "live", "maths", "needs", "numbering", "pages", "previews", "quarto", "weave", "yours")
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in NAMES]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock",
            *NBS.glob("_live_*.py"), NBS / "yours.toml"]
 REMOTE = re.compile(r"(?:https?:)?//")
@@ -155,6 +160,7 @@ class Finisher:
         self.katex = Typesetter()
         self.weaver = Weaver(Book())
         self.chapters = {c.page: c for c in self.weaver.book.chapters}
+        self.linker, self.previews = Linker.of(self.weaver.book, site), Previews(self.weaver.book)
         made_of = [f.read_bytes() for f in sorted([*SOURCES, *site.rglob("*.js")])]  # Quarto's scripts go into its pages
         self.made_of = hashlib.sha256(b"\0".join([*made_of, repr(particulars()).encode()]))
 
@@ -163,14 +169,21 @@ class Finisher:
         name, text = file.relative_to(self.site), file.read_text(encoding="utf-8")
         chapter = self.chapters.get(str(name))
         digest = self.made_of.copy()
-        digest.update(repr((str(name), text, chapter and self.weaver.known(chapter))).encode())
-        kept = FINISHED / f"{name.stem}-{digest.hexdigest()[:16]}.html"
-        if not kept.exists():
-            keep(kept, self.finished(name, text, chapter))
+        known = chapter and (self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures))
+        digest.update(repr((str(name), text, known)).encode())
+        own = f"{name.stem}-{digest.hexdigest()[:16]}"
+        kept, cards = FINISHED / f"{own}.html", CARDS / f"{own}.js"
+        if not (kept.exists() and cards.exists()):
+            whole, shown = self.finished(name, text, chapter)
+            keep(kept, whole)
+            keep(cards, shown)
         shutil.copyfile(kept, file)
+        if chapter:
+            (self.site / "previews").mkdir(exist_ok=True)
+            shutil.copyfile(cards, self.site / "previews" / f"{name.stem}.js")
 
-    def finished(self, name: Path, text: str, chapter: Chapter | None) -> str:
-        """A page as the renderer has written it, made whole."""
+    def finished(self, name: Path, text: str, chapter: Chapter | None) -> tuple[str, str]:
+        """A page as the renderer has written it, made whole, and the script of its cards."""
         page = parse(text)
         if not page.head or not page.body:
             raise SystemExit(f"finish: {name} is no page")
@@ -181,13 +194,15 @@ class Finisher:
             boxes(page, chapter)
         mend(page, self.site / name.parent)
         formulas = typeset(page, self.katex, str(name))
+        if chapter:
+            self.linker.link(chapter, page)
         accessible(page)
         contents(page)
         up = "../" * (len(name.parts) - 1)
         look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
         page.head.append(Markup(heads(name.stem, page) + OFFLINE_SEARCH + look))
         page.body.append(Markup(SCROLLERS))
-        return written(page)
+        return written(page), self.previews.of(chapter, page) if chapter else ""
 
 
 def finish(site: Path) -> None:
@@ -202,7 +217,10 @@ def finish(site: Path) -> None:
     css = (KATEX / "katex.min.css").read_text(encoding="utf-8")
     css = re.sub(r',url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)', "", css)  # every browser of today reads woff2
     (target / "katex.min.css").write_text(css, encoding="utf-8")
-    finisher = Finisher(site)
+    try:
+        finisher = Finisher(site)
+    except LinkError as e:
+        raise SystemExit(f"links: {e}") from None
     (site / DOWNLOADS).mkdir(exist_ok=True)
     for chapter in finisher.chapters.values():
         if not (site / chapter.page).exists():
@@ -211,8 +229,9 @@ def finish(site: Path) -> None:
     try:
         for page in sorted(site.rglob("*.html")):
             finisher.page(page)
-    except WeaveError as e:
-        raise SystemExit(f"weave: {e}") from None
+    except (WeaveError, LinkError) as e:
+        raise SystemExit(f"{'weave' if isinstance(e, WeaveError) else 'links'}: {e}") from None
+    missing(site)
     enrich_search(site, finisher.weaver.book)
     for sheet in site.rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ import yaml
 from nbformat import NotebookNode
 from notebooks import BookError, Place
 from notebooks import key as key_of
+from numbering import figures
 
 from _weave import TERM, read_chapter
 from _weave import anchor as term_anchor
@@ -239,6 +240,7 @@ def connect(chapters: list[Document], site: str) -> None:
                 if tag in tags:
                     raise BookError(f"equation ({tag}) is in {tags[tag]} and again in {chapter.path.name}")
                 tags[tag] = chapter.path.name
+    number_figures(chapters)
 
     for chapter in chapters:
         def change(node: Node, chapter: Document = chapter) -> list[Node] | None:
@@ -268,6 +270,16 @@ def connect(chapters: list[Document], site: str) -> None:
             return None
 
         chapter.blocks = rewrite(chapter.blocks, change)
+
+
+def number_figures(chapters: list[Document]) -> None:
+    """The number of a figure begins its caption, as on the site."""
+    drawn = {c.key: [n for n in nodes(c.blocks) if n["t"] == "Figure" and n["c"][0][0] and n["c"][1][1]] for c in chapters}
+    found = {key: {n["c"][0][0]: n for n in some} for key, some in drawn.items()}
+    numbers = figures((c, [anchor.removeprefix(f"{c.key}-") for anchor in found[c.key]]) for c in chapters)
+    for (key, anchor), number in numbers.items():
+        caption = found[key][f"{key}-{anchor}"]["c"][1][1][0]["c"]
+        caption[:0] = [{"t": "Strong", "c": [string(f"Figure {number}")]}, string(" ")]
 
 
 def tidy(tex: str) -> tuple[str, str]:
