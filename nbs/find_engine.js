@@ -11,14 +11,17 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
   const GREEK = Object.fromEntries(("αalpha βbeta γgamma δdelta εepsilon ζzeta ηeta θtheta κkappa λlambda μmu νnu ξxi πpi ρrho " +
     "σsigma τtau φphi χchi ψpsi ωomega").split(" ").map((w) => [w[0], w.slice(1)]));
   const MARKS = { "\u0302": "hat", "\u0304": "bar", "\u0303": "tilde" };
-  const LEX = /[Σ∑][\p{Lm}\p{No}]*|[\p{L}\p{N}\p{M}_∂∇]+|\*\*|√|[-−–+*·×∘⊙/=≈<>≤≥()[\]^@.]|[^\s]/gu;
+  const LEX = /\p{L}+n[’']t\b|[Σ∑][\p{Lm}\p{No}]*|[\p{L}\p{N}\p{M}_∂∇]+|\*\*|√|[-−–+*·×∘⊙/=≈<>≤≥()[\]^@.]|[^\s]/gu;
   const WORD = /^[\p{L}\p{N}_∂∇Σ∑]/u;
   const OPERATORS = { "−": "-", "–": "-", "·": "*", "×": "*", "∘": "*", "⊙": "*", "@": "*", "[": "(", "**": "^", "≈": "=" };
   // A word that says how one asks, not what for. They count in headings alone
   const STOP = new Set(("a an the of to in on for and or is are be it its i my me we you your our this that these those with as at by " +
     "from do does did was were has have how what why when where which who can could should would will one get so if then than " +
-    "there their they into about not no but use using make need want mean means happen happens vs versus " +
-    "difference between explain tell show work works s t don doesn isn won am").split(" "));
+    "there their they into about not no never but use using make need want happen happens vs versus through per too very also " +
+    "difference between tell show work works s am go goes going up down out off all any some more most much many still only " +
+    "forgot forgotten always ever just really seem seems come comes give gives gives let s me").split(" "));
+  const NOT = new Set(["not", "no", "never", "cannot", "without", "nothing", "none"]); // they turn the word behind them
+  const BETWEEN = new Set(["be", "is", "are", "get", "the", "a", "any", "always", "really", "go"]);
 
   /** A run of letters in one form: Greek by its name, raised and lowered digits plain, lower case. */
   function folded(word) {
@@ -45,7 +48,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
   /** What stands in a text: [{terms, start, end, bare}], words with the terms they count as; after them what formulas say. */
   function lex(text) {
     const found = [];
-    let before = null, operator = "", gap = 0; // the last word, and what stands between it and this one
+    let before = null, operator = "", gap = 0, not = false; // the last word, and what stands between it and this one
     for (const m of text.matchAll(LEX)) {
       const start = m.index, end = start + m[0].length;
       if (!WORD.test(m[0]) && m[0] !== "√") {
@@ -58,7 +61,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
         continue;
       }
       const sum = /^[Σ∑]/.test(m[0]);
-      const bare = m[0] === "√" ? "sqrt" : sum ? "sum" : folded(m[0]).replace(/^_+|_+$/g, "");
+      const bare = m[0] === "√" ? "sqrt" : sum ? "sum" : /n[’']t$/.test(m[0]) ? "not" : folded(m[0]).replace(/^_+|_+$/g, "");
       if (!bare) continue;
       const token = { start, end, bare, terms: [stem(bare)], pairs: [] };
       if (m[0].length > 2 && /_|[a-z][A-Z]|[A-Z][A-Z][a-z]/.test(m[0])) {
@@ -71,13 +74,18 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
         else if (operator === "-" && start - before.end === 1 && before.bare.length > 2 && bare.length > 2) token.terms.push(before.bare + bare, stem(before.bare + bare));
         else if (operator !== "." && pairable(before, token, operator, gap)) { token.pairs.push(paired(before) + operator + paired(token)); token.from = before.start; }
       }
+      if (/ᵀ/.test(m[0]) || (operator === "." && m[0] === "T")) token.terms.push(stem("transpose"));
+      if (m[0] === "√") token.terms.push("root");
       token.terms = [...new Set(token.terms)];
+      if (not && !STOP.has(bare)) { token.not = `not-${token.terms[0]}`; token.terms.push(token.not); }
+      not = NOT.has(bare) || (not && BETWEEN.has(bare));
       found.push(token);
       [before, operator, gap] = [token, m[0] === "√" ? "(" : "", 0];
     }
     return found;
   }
 
+  const spoken = (text) => folded(text).replace(/[^a-z\d]/g, "");
   const paired = (token) => token.bare.replaceAll("_", "");
 
   /** Whether a sign between two words makes a piece of a formula of them. */
@@ -90,16 +98,17 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
 
   // ------------------------------------------------------------------------------------------------------------- index
 
-  const FIELDS = ["head", "above", "text", "code"];
-  const BOOST = { head: 5, above: 1.6, text: 1, code: 0.45 };
+  const FIELDS = ["head", "above", "text", "code", "also"];
+  const BOOST = { head: 5, above: 1.6, text: 1, code: 0.45, also: 4 };
   const options = () => ({
     fields: FIELDS, idField: "id", extractField: (doc, field) => doc[field],
     tokenize: (text, field) => terms(text).filter((t) => field === "head" || !STOP.has(t)), processTerm: (t) => t,
   });
 
-  /** The documents as they are sent: {pages: [[file, title]], docs: [[page, anchor, kind, head, above, text, code]], weights}. */
-  const documents = ({ pages, docs }) => docs.map(([page, anchor, kind, head, above, text, code], id) =>
-    ({ id, page: pages[page], anchor, kind, head, above: `${pages[page][1]} ${above}`, under: above, text, code }));
+  /** The documents as they are sent: {pages: [[file, title]], docs: [[page, anchor, kind, head, above, text, code, also]], weights}. */
+  const documents = ({ pages, docs }) => docs.map(([page, anchor, kind, head, above, text, code, also = ""], id) =>
+    ({ id, page: pages[page], anchor, kind, shown: head, above: `${pages[page][1]} ${above}`, under: above, code, also,
+      head: kind === "exercise" ? "" : head, text: kind === "exercise" ? `${head} ${text}` : text })); // a question is no heading
 
   /** For the build: the postings and the words, so that a page need not make them. A line a term: term, field, document+times … */
   function pack(data) {
@@ -167,14 +176,17 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
   function open(data) {
     const mini = unpack(data.index), docs = documents(data);
     const words = data.index.words.split(" ");
-    const synonyms = data.synonyms.map((group) => group.map((phrase) => ({ phrase, terms: lex(phrase).map((t) => t.terms[0]) })));
+    const synonyms = data.synonyms.flatMap((phrases) => {
+      const group = phrases.map((phrase) => lex(phrase).filter((t, _, all) => all.length === 1 || !NOT.has(t.bare)).map((t) => t.not ?? t.terms[0]));
+      return group.map((terms) => ({ terms, group }));
+    }).sort((a, b) => b.terms.length - a.terms.length); // "learning rate schedule" before "learning rate"
     const asked = new Map();
 
     /** Where a term stands: document to {score, fields}. */
     function postings(term) {
       let found = asked.get(term);
       if (!found) {
-        found = new Map(mini.search(term, { tokenize: (t) => [t], processTerm: (t) => t, boost: BOOST, prefix: false, fuzzy: false })
+        found = new Map(mini.search(term, { tokenize: (t) => [t], processTerm: (t) => t, boost: BOOST, bm25: data.bm25 ?? { k: 1.2, b: 0.5, d: 0.5 }, prefix: false, fuzzy: false })
           .map((r) => [r.id, { score: r.score, fields: r.match[term] ?? [] }]));
         asked.set(term, found);
       }
@@ -185,9 +197,10 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
     /** Ways to satisfy one word: [[terms that must all be there], weight]; the word itself, else what it begins, else what it may have meant. */
     function ways(token, last) {
       const found = token.terms.slice(0, 1).filter(known).map((t) => [[t], 1]);
-      const pieces = token.terms.slice(2);
+      const pieces = token.terms.slice(2).filter((t) => t !== token.not);
       if (pieces.length && pieces.every(known)) found.push([pieces, 0.8]);
-      if (token.terms[1] && known(token.terms[1])) found.push([[token.terms[1]], 1]);
+      if (token.terms[1] && token.terms[1] !== token.not && known(token.terms[1])) found.push([[token.terms[1]], 1]);
+      if (token.not && known(token.not)) { found.forEach((way) => { way[1] *= 0.5; }); found.push([[token.not], 1.2]); }
       const begun = (least) => [...new Set(words.filter((w) => w.length >= token.bare.length + least && w.startsWith(token.bare)).map(stem))];
       if (/^[a-z]{3,}$/.test(token.bare)) {
         if (last && !STOP.has(token.bare)) found.push(...begun(1).slice(0, 40).map((t) => [[t], token.terms.some(known) ? 0.35 : 0.8]));
@@ -221,23 +234,22 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
         list.push({ label: query.trim(), ways: formula.map((t) => [[t], 1]), add: true });
         tokens.forEach((t, i) => { if (t.bare.length < 3 || (t.pairs.some(known) || tokens[i + 1]?.pairs.some(known))) used.add(i); });
       }
-      const phrase = tokens.map((t) => t.terms[0]);
-      for (const group of synonyms) { // the longest first, so that "learning rate decay" is one thing
-        for (const { terms } of group) {
-          for (let i = 0; i + terms.length <= phrase.length; i++) {
-            const here = terms.every((t, k) => phrase[i + k] === t && !used.has(i + k));
-            if (!here || (terms.length === 1 && STOP.has(tokens[i].bare))) continue;
-            const others = group.filter((g) => g.terms !== terms).map((g) => [g.terms.filter((t) => !STOP.has(t)), 0.75]);
-            const own = terms.length === 1 ? ways(tokens[i], i === tokens.length - 1) : [[terms.filter((t) => !STOP.has(t)), 1]];
-            list.push({ label: tokens.slice(i, i + terms.length).map((t) => t.bare).join(" "), at: i, ways: [...own, ...others].filter(([all]) => all.length && all.every(known)) });
-            terms.forEach((_, k) => used.add(i + k));
-          }
+      const phrase = tokens.map((t) => t.not ?? t.terms[0]);
+      for (const { terms, group } of synonyms) {
+        for (let i = 0; i + terms.length <= phrase.length; i++) {
+          const here = terms.every((t, k) => phrase[i + k] === t && !used.has(i + k));
+          if (!here || (terms.length === 1 && STOP.has(tokens[i].bare))) continue;
+          const others = group.filter((g) => g !== terms).map((g) => [g.filter((t) => !STOP.has(t)), 0.75]);
+          const own = terms.length === 1 ? ways(tokens[i], i === tokens.length - 1) : [[terms.filter((t) => !STOP.has(t)), 1]];
+          const label = tokens.slice(i, i + terms.length).map((t) => t.bare).join(" ");
+          list.push({ label, at: i, ways: [...own, ...others].filter(([all]) => all.length && all.every(known)) });
+          terms.forEach((_, k) => used.add(i + k));
         }
       }
       tokens.forEach((token, i) => {
         if (used.has(i)) return;
         const next = tokens[i + 1];
-        if (next && !used.has(i + 1) && !STOP.has(token.bare) && token.bare.length + next.bare.length > 4) { // cross entropy, x hat
+        if (next && !used.has(i + 1) && !STOP.has(token.bare) && !STOP.has(next.bare) && token.bare.length + next.bare.length > 4) { // cross entropy, x hat
           const one = [token.bare + next.bare, stem(token.bare + next.bare)].find(known);
           if (one) {
             const two = [stem(token.bare), stem(next.bare)].filter(known);
@@ -262,7 +274,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
           if (!each.every((p) => p.has(id))) continue;
           const here = each.map((p) => p.get(id));
           const score = weight * here.reduce((s, h) => s + h.score, 0) / Math.sqrt(all.length);
-          const head = here.every((h) => h.fields.includes("head")) ? weight : here.every((h) => h.fields.some((f) => f === "head" || f === "above")) ? 0.4 * weight : 0;
+          const head = here.every((h) => h.fields.includes("head") || h.fields.includes("also")) ? weight : here.every((h) => h.fields.some((f) => f === "head" || f === "above")) ? 0.4 * weight : 0;
           const before = found.get(id);
           const sum = need.add && before ? before.score + score : Math.max(score, before?.score ?? 0);
           found.set(id, { score: sum, head: Math.max(head, before?.head ?? 0), terms: [...(before?.terms ?? []), ...all] });
@@ -281,6 +293,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
         return { need, where, rare: (need.optional ? 0.12 : 1) * Math.log(1 + docs.length / (where.size + 0.5)) };
       });
       const whole = asks.filter((a) => !a.need.optional).reduce((s, a) => s + a.rare, 0) || 1;
+      const why = /^\W*(why|how come|what for)\b/i.test(query); // names and terms say what, not why
       const scores = new Map();
       for (const { need, where, rare } of asks) {
         for (const [id, { score, head, terms }] of where) {
@@ -297,11 +310,13 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
       const all = full.length > 0 && !missing.length;
       for (const s of found) {
         const doc = docs[s.id];
-        const said = lex(doc.head).length || 1;
+        const said = lex(doc.head).filter((t) => !STOP.has(t.bare)).length || 1;
         s.score *= s.covered ** 3 * (1 + 1.5 * s.head * (1 + 1.5 * Math.min(1, needed / said))) * (data.weights[doc.kind] ?? 1);
+        if (why && (doc.kind === "name" || doc.kind === "term")) s.score *= 0.4;
+        if (spoken(doc.shown) === spoken(query)) s.score *= 2.5; // just this was asked for
       }
       found.sort((a, b) => b.score - a.score);
-      const first = found.slice(0, 60);
+      const first = found.slice(0, 40);
       for (const s of first) s.score *= 1 + 0.6 * together(docs[s.id], asks.filter((a) => !a.need.optional && a.where.has(s.id)).map((a) => new Set(a.where.get(s.id).terms)));
       first.sort((a, b) => b.score - a.score);
       const times = new Map();
@@ -323,12 +338,20 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
     /** Words of the book that look like one that is not in it. */
     const nearest = (label) => words.map((w) => [alike(label, w), w]).filter(([a]) => a > 0.55).sort((a, b) => b[0] - a[0]).slice(0, 3).map(([, w]) => w);
 
+    const lexed = new Map();
+    /** The words of a document, looked at once. */
+    function read(doc) {
+      let found = lexed.get(doc.id);
+      if (!found) lexed.set(doc.id, (found = lex(`${doc.head} . ${doc.text} . ${doc.code}`)));
+      return found;
+    }
+
     /** How close together in the text the words asked for stand, from 0 to 1. */
     function together(doc, asks) {
       if (asks.length < 2) return 0;
       const last = asks.map(() => -1);
       let best = Infinity;
-      lex(`${doc.head} . ${doc.text} . ${doc.code}`).forEach((token, at) => {
+      read(doc).forEach((token, at) => {
         let any = false;
         asks.forEach((set, k) => { if (token.terms.some((t) => set.has(t)) || token.pairs.some((t) => set.has(t))) { last[k] = at; any = true; } });
         if (any) best = Math.min(best, Math.min(...last) < 0 ? Infinity : Math.max(...last) - Math.min(...last) + 1);
@@ -348,8 +371,8 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
 
       return {
         href: doc.page[0] + (doc.anchor ? `#${doc.anchor}` : ""), kind: doc.kind, page: doc.page[1], above: doc.under, score,
-        head: pieces(doc.head, marked(doc.head), 0, doc.head.length), code: inCode.length > 0,
-        excerpt: excerpt(body, marks), words: spelt(doc, terms), formulas: formulas(doc.text, inText),
+        head: pieces(doc.shown, marked(doc.shown), 0, doc.shown.length), code: inCode.length > 0,
+        excerpt: excerpt(body, marks, doc.kind === "exercise" && !inCode.length ? doc.shown.length + 1 : 0), words: spelt(doc, terms), formulas: formulas(doc.text, inText),
       };
     }
 
@@ -395,8 +418,9 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
   }
 
   /** The stretch of about two lines with the most of what is looked for. */
-  function excerpt(text, marks, length = 170) {
-    let best = 0, most = -1;
+  function excerpt(text, found, start) {
+    const length = 170, marks = found.filter((m) => m.start >= start);
+    let best = start, most = -1;
     marks.forEach((m, i) => {
       const seen = new Set();
       let count = 0;
@@ -404,16 +428,16 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
       const value = seen.size * 10 + Math.min(count, 5);
       if (value > most) [best, most] = [m.start, value];
     });
-    let from = Math.max(0, best - 40);
-    const sentence = text.slice(Math.max(0, best - 90), best).search(/[.:;?!]\s+\S[^.:;?!]*$/);
-    if (sentence >= 0) from = Math.max(0, best - 90) + sentence + 2;
-    else if (from > 0) from = text.indexOf(" ", from) + 1;
+    let from = Math.max(start, best - 40);
+    const sentence = text.slice(Math.max(start, best - 90), best).search(/[.:;?!]\s+\S[^.:;?!]*$/);
+    if (sentence >= 0) from = Math.max(start, best - 90) + sentence + 2;
+    else if (from > start) from = text.indexOf(" ", from) + 1;
     let to = Math.min(text.length, from + length);
     if (to < text.length) to = Math.max(text.lastIndexOf(" ", to), from + 40);
-    const found = pieces(text, marks, from, to);
-    if (from > 0) found.unshift(["… ", false]);
-    if (to < text.length) found.push([" …", false]);
-    return found;
+    const shown = pieces(text, marks, from, to);
+    if (from > start) shown.unshift(["… ", false]);
+    if (to < text.length) shown.push([" …", false]);
+    return shown;
   }
 
   globalThis.nnlitFind = { pack, open, lex, terms, stem };

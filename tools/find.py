@@ -51,6 +51,7 @@ class Entry:
     above: str = ""  # the headings that it stands under
     text: str = ""
     code: str = ""
+    also: str = ""  # what it answers, in a reader's words
 
 
 @dataclass
@@ -72,10 +73,10 @@ def plain(pieces: list[str]) -> str:
 class Sections:
     """A page taken apart into its sections."""
 
-    def __init__(self, main: HtmlElement) -> None:
+    def __init__(self, main: HtmlElement, kind: str = "exercise") -> None:
         self.parts = [Part("", "page", 1)]
         self.into = self.parts[0].text
-        self.questions = len(main.find_class("exercise")) >= 30  # the page is questions and answers
+        self.kind = kind  # of its exercises
         self.read(main)
 
     def read(self, tag: HtmlElement) -> None:
@@ -125,8 +126,7 @@ class Sections:
     def exercise(self, tag: HtmlElement) -> None:
         """A question with its answer: its first paragraph is its heading."""
         before = next(p for p in reversed(self.parts) if p.kind in ("page", "section"))
-        kind = "question" if self.questions else "exercise"
-        self.parts.append(Part(tag.get("id") or "", kind, before.level + 1))
+        self.parts.append(Part(tag.get("id") or "", self.kind, before.level + 1))
         self.into = self.parts[-1].text
         for child in tag:
             if child.tag == "p" and not self.parts[-1].head:
@@ -140,10 +140,10 @@ class Sections:
         self.into = self.parts[-1].text
 
 
-def entries(main: HtmlElement, page: int, listed: bool) -> Iterator[Entry]:
+def entries(main: HtmlElement, page: int, listed: bool, kind: str) -> Iterator[Entry]:
     """The entries of a page; of one that only lists what stands elsewhere, the headings."""
     above: list[tuple[int, str]] = []
-    for part in Sections(main).parts:
+    for part in Sections(main, kind).parts:
         head, text, code = plain(part.head), plain(part.text), "".join(part.code).strip()
         if part.kind == "rest" and not text and not code:
             continue
@@ -161,11 +161,7 @@ def sentence(main: HtmlElement, anchor: str) -> str:
     """The sentence in which a page defines a term."""
     for term in main.xpath(f".//dfn[@id='{anchor}']"):
         block = next((a for a in term.iterancestors() if a.tag in BLOCKS), term)
-        reader = Sections.__new__(Sections)
-        reader.parts, reader.questions = [Part("", "page", 1)], False
-        reader.into = reader.parts[0].text
-        reader.inside(block)
-        text, word = plain(reader.into), " ".join(term.text_content().split())
+        text, word = plain(Sections(block).parts[0].text), " ".join(term.text_content().split())
         at = text.find(word)
         start = max(text.rfind(". ", 0, at) + 2, 0) if ". " in text[:at] else 0
         return text[start:start + 260]
@@ -201,7 +197,15 @@ def gathered(site: Path, book: Book) -> dict[str, Any]:
         heading = tree.find(".//h1")
         titles.append((chapter.page, " ".join(heading.text_content().split()) if heading is not None else chapter.short))
     pages = list(mains)
-    found = [e for n, main in enumerate(mains.values()) for e in entries(main, n, pages[n].removesuffix(".html") in words["lists"])]
+    found = list[Entry]()
+    for n, (page, main) in enumerate(mains.items()):
+        key = page.removesuffix(".html")
+        found += entries(main, n, key in words["lists"], "question" if key in words["questions"] else "exercise")
+    also = dict(words["also"])
+    for entry in found:
+        entry.also = also.pop(pages[entry.page].removesuffix(".html") + (f"#{entry.anchor}" if entry.anchor else ""), "")
+    if also:
+        raise SystemExit(f"find: {WORDS.name} speaks of {', '.join(also)}: there is no such section")
     return {"pages": titles, "docs": [astuple(e) for e in [*found, *named(book, mains, pages)]],
             "weights": words["weights"], "synonyms": words["synonyms"]}
 
@@ -224,7 +228,7 @@ def packed(data: dict[str, Any]) -> str:
     """The script that a page loads: the engine, and what there is to find."""
     engine = started()
     index = engine.eval(f"nnlitFind.pack({json.dumps(data, ensure_ascii=False)})")
-    docs = [[*doc[:6], doc[6] if doc[2] == "name" else said_in(doc[6])] for doc in data["docs"]]
+    docs = [[*doc[:6], doc[6] if doc[2] == "name" else said_in(doc[6]), *([doc[7]] if doc[7] else [])] for doc in data["docs"]]
     whole = json.dumps({**data, "docs": docs, "index": json.loads(str(index))}, ensure_ascii=False, separators=(",", ":"))
     literal = json.dumps(whole, ensure_ascii=False).replace("</", "<\\/")  # parsed from a string: faster than as a script
     scripts = "\n".join(f.read_text(encoding="utf-8") for f in ENGINE)
