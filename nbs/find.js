@@ -70,6 +70,7 @@ Escape or the next search. */
     last = query;
     const { hits, missing, nearest, all, total, instead } = query ? nnlitFind.search(query) : { hits: [] };
     list.replaceChildren(...hits.map(option));
+    list.dataset.of = query;
     list.scrollTop = 0;
     input.setAttribute("aria-expanded", String(hits.length > 0));
     choose(hits.length ? 0 : -1);
@@ -236,7 +237,8 @@ Escape or the next search. */
   document.addEventListener("nnlit:search", show);
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape" && !dialog?.open) clear();
-    if ((e.key === "/" || e.key === "s") && !e.ctrlKey && !e.metaKey && !e.altKey && !e.defaultPrevented && !typing(e)) {
+    const control = e.ctrlKey || e.metaKey, plain = !control && !e.altKey && !typing(e);
+    if (!e.defaultPrevented && ((plain && (e.key === "/" || e.key === "s")) || (control && e.key === "k"))) {
       e.preventDefault();
       show();
     }

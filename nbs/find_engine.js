@@ -102,7 +102,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
   const BOOST = { head: 5, above: 1.6, text: 1, code: 0.45, also: 4 };
   const options = () => ({
     fields: FIELDS, idField: "id", extractField: (doc, field) => doc[field],
-    tokenize: (text, field) => terms(text).filter((t) => field === "head" || !STOP.has(t)), processTerm: (t) => t,
+    tokenize: (text, field) => terms(text).filter((t) => field === "head" || !(STOP.has(t) || (field === "code" && /^\d/.test(t)))), processTerm: (t) => t,
   });
 
   /** The documents as they are sent: {pages: [[file, title]], docs: [[page, anchor, kind, head, above, text, code, also]], weights}. */
@@ -134,25 +134,25 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
     return JSON.stringify({ ...kept, lines: lines.join("\n"), words: [...words.keys()].sort().join(" ") });
   }
 
+  /** The postings again. Each term's are read when it is first asked for: to read them all takes a phone a second. */
   function unpack({ lines, words, ...kept }) {
-    const index = lines.split("\n").map((line) => {
-      const [term, ...fields] = line.split(" ");
-      const found = {};
-      for (const field of fields) {
-        const [name, ...docs] = field.split(",");
-        const at = (found[name] = {});
-        let last = 0;
-        for (const doc of docs) {
-          const [step, times] = doc.split(".");
-          last += parseInt(step, 36);
-          at[last] = times ? parseInt(times, 36) : 1;
-        }
-      }
-      return [term, found];
-    });
     const documentIds = Object.fromEntries(Array.from({ length: kept.nextId }, (_, i) => [i, i]));
-    return MiniSearch.loadJS({ ...kept, documentIds, index }, options());
+    const mini = MiniSearch.loadJS({ ...kept, documentIds, index: [] }, options());
+    const fields = new Map(lines.split("\n").map((line) => { const at = line.indexOf(" "); return [line.slice(0, at), line.slice(at + 1)]; }));
+    mini._index = { has: (term) => fields.has(term), get: (term) => fields.has(term) ? postings(fields.get(term)) : undefined }; // of MiniSearch's index we need no more
+    return mini;
   }
+
+  /** What `pack` has written of a term: field to document to times. */
+  const postings = (line) => new Map(line.split(" ").map((field) => {
+    const [name, ...docs] = field.split(",");
+    let last = 0;
+    return [Number(name), new Map(docs.map((doc) => {
+      const [step, times] = doc.split(".");
+      last += parseInt(step, 36);
+      return [last, times ? parseInt(times, 36) : 1];
+    }))];
+  }));
 
   // ------------------------------------------------------------------------------------------------------------- query
 
@@ -183,7 +183,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
     const asked = new Map();
 
     /** Where a term stands: document to {score, fields}. */
-    function postings(term) {
+    function places(term) {
       let found = asked.get(term);
       if (!found) {
         found = new Map(mini.search(term, { tokenize: (t) => [t], processTerm: (t) => t, boost: BOOST, bm25: data.bm25 ?? { k: 1.2, b: 0.5, d: 0.5 }, prefix: false, fuzzy: false })
@@ -192,7 +192,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
       }
       return found;
     }
-    const known = (term) => postings(term).size > 0;
+    const known = (term) => mini._index.has(term);
 
     /** Ways to satisfy one word: [[terms that must all be there], weight]; the word itself, else what it begins, else what it may have meant. */
     function ways(token, last) {
@@ -269,7 +269,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
     function satisfied(need) {
       const found = new Map();
       for (const [all, weight] of need.ways) {
-        const each = all.map(postings);
+        const each = all.map(places);
         for (const id of [...each].sort((a, b) => a.size - b.size)[0].keys()) {
           if (!each.every((p) => p.has(id))) continue;
           const here = each.map((p) => p.get(id));
@@ -327,7 +327,7 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
       }
       first.sort((a, b) => b.score - a.score);
       const best = first[0]?.score ?? 0;
-      const kept = first.filter((s) => s.score > 0.02 * best).slice(0, limit);
+      const kept = first.filter((s) => s.score > 0.003 * best).slice(0, limit);
       return {
         hits: kept.map((s) => hit(docs[s.id], s)), all, total: all ? full.length : found.length,
         missing: missing.map((n) => n.label), nearest: missing.flatMap((n) => nearest(n.label)),

@@ -6,6 +6,7 @@ by the same script that reads it in the page (nbs/find_engine.js over MiniSearch
 
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, field
@@ -24,19 +25,21 @@ from _weave import Book, Identifier
 
 LIBRARY = Path(__file__).resolve().parent / "minisearch"
 WORDS = NBS / "search_words.toml"
-SCRIPT, LOOK, INDEX = "find.js", "find.css", "find-index.js"  # the last is loaded when somebody searches, and holds the engine
-SOURCES = [Path(__file__), WORDS, NBS / SCRIPT]
+SCRIPT, LOOK = "find.js", "find.css"
+INDEX = "find-index.js"  # loaded when somebody searches; it holds the engine too
 ENGINE = [LIBRARY / "minisearch.min.js", LIBRARY / "stemmer.min.js", NBS / "find_engine.js"]
 OPEN, CLOSE = "\ue000", "\ue001"  # around a formula
 NOT_READ = {"script", "style", "svg", "button", "nav", "annotation-xml", "summary"}
 NOT_TEXT = {"page-facts", "sections", "weave-uses", "narrow", "katex-html", "number"}
-BLOCKS = {"p", "li", "tr", "td", "th", "dt", "dd", "pre", "div", "figure", "figcaption", "table", "section", "blockquote", "details"}
+BLOCKS = {"p", "li", "tr", "td", "th", "dt", "dd", "pre", "div", "figure", "figcaption", "table", "section", "blockquote",
+          "details"}
 OUTPUT = 400  # letters of what a cell prints; tables of numbers are not looked for
-CODE = 1200  # letters of a section's code that are sent to be shown; all of it is looked through
+CODE = 800  # letters of a section's code that are sent to be shown; all of it is looked through
 SAYING = re.compile(r"^\s*(?:def|class) |#.*[a-z]{3,}.* [a-z]{3,}|\w(?:Error|Warning)\b|\"\"\".*[a-z]{3,}")
 
 BUTTON = """<button type="button" class="find-open" aria-haspopup="dialog" aria-keyshortcuts="/ s">
-<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M11 11l4 4M12.5 7a5.5 5.5 0 1 1-11 0 5.5 5.5 0 0 1 11 0z" \
+<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">\
+<path d="M11 11l4 4M12.5 7a5.5 5.5 0 1 1-11 0 5.5 5.5 0 0 1 11 0z" \
 fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></svg>
 <span class="find-word">Search</span><kbd aria-hidden="true">/</kbd></button>"""
 
@@ -94,7 +97,7 @@ class Sections:
         elif "exercise" in classes and tag.get("id"):
             self.exercise(tag)
         elif tag.tag == "pre":
-            printed = tag.getparent() is not None and any("cell-output" in (a.get("class") or "") for a in tag.iterancestors("div"))
+            printed = any("cell-output" in (a.get("class") or "") for a in tag.iterancestors("div"))
             text = tag.text_content().rstrip()
             self.parts[-1].code.append((text[:OUTPUT] if printed else text) + "\n")
         else:
@@ -136,14 +139,14 @@ class Sections:
             else:
                 self.read(child)
             self.say(child.tail)
-        self.parts.append(Part(before.anchor, "rest", before.level, head=before.head))  # what follows belongs to the section again
+        self.parts.append(Part(before.anchor, "rest", before.level, before.head))  # what follows is of the section again
         self.into = self.parts[-1].text
 
 
-def entries(main: HtmlElement, page: int, listed: bool, kind: str) -> Iterator[Entry]:
+def entries(main: HtmlElement, page: int, listed: bool, exercises: str) -> Iterator[Entry]:
     """The entries of a page; of one that only lists what stands elsewhere, the headings."""
     above: list[tuple[int, str]] = []
-    for part in Sections(main, kind).parts:
+    for part in Sections(main, exercises).parts:
         head, text, code = plain(part.head), plain(part.text), "".join(part.code).strip()
         if part.kind == "rest" and not text and not code:
             continue
@@ -153,7 +156,8 @@ def entries(main: HtmlElement, page: int, listed: bool, kind: str) -> Iterator[E
             head = re.sub(r"^\d+\.\s*", "", head)
         if listed:
             text = code = ""
-        yield Entry(page, part.anchor, "list" if listed else "section" if part.kind == "rest" else part.kind, head, under, text, code)
+        kind = "list" if listed else "section" if part.kind == "rest" else part.kind
+        yield Entry(page, part.anchor, kind, head, under, text, code)
         above.append((part.level, head))
 
 
@@ -179,10 +183,10 @@ def first_words(identifier: Identifier) -> str:
 def named(book: Book, mains: dict[str, HtmlElement], pages: list[str]) -> Iterator[Entry]:
     """The names of the package and the terms, each where it is defined."""
     for i in book.identifiers:
-        yield Entry(pages.index(i.chapter.page), i.cell.id if i.cell.shown else "", "name", i.name, f"{i.kind}, defined in {i.chapter.short}",
-                    "", first_words(i))
-    for term, where in book.terms():
-        for chapter, anchor in where:
+        anchor, where = i.cell.id if i.cell.shown else "", f"{i.kind}, defined in {i.chapter.short}"
+        yield Entry(pages.index(i.chapter.page), anchor, "name", i.name, where, "", first_words(i))
+    for term, places in book.terms():
+        for chapter, anchor in places:
             text = sentence(mains[chapter.page], anchor)
             yield Entry(pages.index(chapter.page), anchor, "term", term, f"term, defined in {chapter.short}", text)
 
@@ -236,8 +240,17 @@ def packed(data: dict[str, Any]) -> str:
 
 
 def index(site: Path, book: Book) -> None:
-    """Write the index of a site whose pages are finished."""
+    """Write the index of a site whose pages are finished; the renderer's own is not asked for by any page."""
+    (site / "search.json").unlink(missing_ok=True)
+    shutil.rmtree(site / "site_libs" / "fuse", ignore_errors=True)
     (site / INDEX).write_text(packed(gathered(site, book)), encoding="utf-8")
+
+
+def listed(site: Path) -> list[tuple[str, Entry]]:
+    """The entries of a site's index, each with its page."""
+    literal = (site / INDEX).read_text(encoding="utf-8").rpartition("JSON.parse(")[2].rstrip().removesuffix("));")
+    data = json.loads(json.loads(literal))
+    return [(data["pages"][doc[0]][0], Entry(*doc)) for doc in data["docs"]]
 
 
 def box(page: BeautifulSoup, up: str = "") -> None:
@@ -249,5 +262,6 @@ def box(page: BeautifulSoup, up: str = "") -> None:
         return
     toggler = bar.select_one(".navbar-toggler")
     (toggler.insert_before if toggler else bar.append)(Markup(BUTTON))
-    head.append(Markup(f'<link rel="stylesheet" href="{up}{LOOK}">\n<noscript><style>.find-open {{ display: none }}</style></noscript>\n'
-                            f'<script src="{up}{SCRIPT}" defer></script>\n'))
+    head.append(Markup(f'<link rel="stylesheet" href="{up}{LOOK}">\n'
+                       '<noscript><style>.find-open { display: none }</style></noscript>\n'
+                       f'<script src="{up}{SCRIPT}" defer></script>\n'))

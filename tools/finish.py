@@ -19,17 +19,18 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 
 from bs4 import BeautifulSoup  # noqa: E402
+from find import box, index  # noqa: E402
 from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
 from quarto import mend  # noqa: E402
-from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
+from weave import DOWNLOADS, ROOT, WeaveError, Weaver  # noqa: E402
 
 from _order import NBS, order, particulars  # noqa: E402
 from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
-TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "pages", "quarto", "weave")]
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "find", "maths", "pages", "quarto", "weave")]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
 REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
@@ -47,20 +48,6 @@ SCROLLERS = """<script>
   addEventListener("resize", mark);
   addEventListener("toggle", mark, true);
 })();
-</script>
-"""
-
-
-# A browser refuses to fetch a file from a file: then the search index comes as a script
-OFFLINE_SEARCH = """<script>
-if (location.protocol === "file:") {
-  const real = window.fetch;
-  window.fetch = (url, ...rest) => !/search\\.json$/.test(url) ? real(url, ...rest) : new Promise((found, failed) => {
-    const script = document.createElement("script");
-    Object.assign(script, {src: "search.js", onload: () => found(new Response(JSON.stringify(searchIndex))), onerror: failed});
-    document.head.append(script);
-  });
-}
 </script>
 """
 
@@ -180,7 +167,8 @@ class Finisher:
         contents(page)
         up = "../" * (len(name.parts) - 1)
         look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
-        page.head.append(Markup(heads(name.stem, page) + OFFLINE_SEARCH + look))
+        page.head.append(Markup(heads(name.stem, page) + look))
+        box(page, up)
         page.body.append(Markup(SCROLLERS))
         return written(page)
 
@@ -208,7 +196,7 @@ def finish(site: Path) -> None:
             finisher.page(page)
     except WeaveError as e:
         raise SystemExit(f"weave: {e}") from None
-    enrich_search(site, finisher.weaver.book)
+    index(site, finisher.weaver.book)
     for sheet in site.rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         if REMOTE_IMPORT.search(text):

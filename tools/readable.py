@@ -1,4 +1,4 @@
-"""TeX as a line of text that reads, for the search: `\\frac{\\partial L}{\\partial x}` is ∂L/∂x, `W^\\top` is Wᵀ, `\\sum_k` is Σₖ.
+"""TeX as text that reads, for the search: ∂L/∂x for `\\frac{\\partial L}{\\partial x}`, Wᵀ for `W^\\top`, Σₖ for `\\sum_k`.
 
 A small reader for the TeX that this book writes, not for all of TeX; a command it does not know is given by its name.
 """
@@ -6,10 +6,11 @@ A small reader for the TeX that this book writes, not for all of TeX; a command 
 import re
 
 GREEK = dict(zip(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi omega".split(),
-    "α β γ δ ε ε ζ η θ κ λ μ ν ξ π ρ σ τ φ φ χ ψ ω".split()))
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi".split(),
+    "α β γ δ ε ε ζ η θ κ λ μ ν ξ π ρ σ τ φ φ χ ψ".split()))
 GREEK |= {name.capitalize(): letter.upper() for name, letter in GREEK.items() if letter.upper() in "ΓΔΘΛΞΠΣΦΨΩ"}
 SIGNS = GREEK | {
+    "omega": "ω", "Omega": "Ω",
     "partial": "∂", "sum": "Σ", "prod": "∏", "int": "∫", "nabla": "∇", "infty": "∞", "ell": "ℓ", "top": "ᵀ", "prime": "′",
     "cdot": "·", "times": "×", "circ": "∘", "odot": "⊙", "pm": "±", "mp": "∓", "to": "→", "mapsto": "↦", "leftarrow": "←",
     "iff": "⇔", "Longrightarrow": "⇒", "Rightarrow": "⇒", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠",
@@ -71,7 +72,7 @@ class Reader:
         depth, said = 0, ""
         while token := self.take():
             depth += (token == "{") - (token == "}")
-            said += "" if token in "{}" or token in (r"\ ", r"\,") and not said else " " if token == r"\ " else token
+            said += "" if token in "{}" or (token in (r"\ ", r"\,") and not said) else " " if token == r"\ " else token
             if depth == 0:
                 break
         return re.sub(r"\\(?=[_&%#{}])|\$", "", said)
@@ -158,8 +159,8 @@ def joined(before: str, after: str) -> str:
         return before + after
     if SUM.search(before) or (after[0] in "Σ∏∫" and before[-1:].isalnum()):
         return f"{before} {after.lstrip()}"
-    if after[0].isalnum() and before and (name or before[-1].isalnum() and min(len(after), len(last_word(before))) > 1
-                                          and (before[-1].isalpha() or after[0].isdigit())):
+    if after[0].isalnum() and before and (name or (before[-1].isalnum() and min(len(after), len(last_word(before))) > 1
+                                          and (before[-1].isalpha() or after[0].isdigit()))):
         return f"{before} {after}"
     return before + after
 
@@ -172,7 +173,7 @@ def last_word(text: str) -> str:
 def grouped(text: str, top: bool = False) -> str:
     """In parentheses if a fraction's bar or a root would else seem to end too early."""
     text = text.strip().rstrip("\u2061")
-    whole = re.fullmatch(r"[\w∂Σ√ᵀ′₀-₉ₐ-ₜ⁰-ⁿ\u0302-\u0304.]+|\([^()]*\)|‖[^‖]*‖²?", text)
+    whole = re.fullmatch(r"[\w∂Σ√ᵀ′₀-₉ₐ-ₜ⁰-ⁿ\u0302-\u0304.]+|√?\([^()]*\)|‖[^‖]*‖²?", text)
     return text if whole or (top and not re.search(r"[ +−]", text)) else f"({text})"
 
 
