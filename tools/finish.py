@@ -19,6 +19,7 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 
 from bs4 import BeautifulSoup  # noqa: E402
+from find import box, index  # noqa: E402
 from fontTools import subset  # noqa: E402
 from linked import Linker, LinkError  # noqa: E402
 from live import bars, make  # noqa: E402
@@ -27,7 +28,7 @@ from missing import missing  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
 from previews import Previews  # noqa: E402
 from quarto import mend  # noqa: E402
-from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
+from weave import DOWNLOADS, ROOT, WeaveError, Weaver  # noqa: E402
 from yours import boxes, make_yours  # noqa: E402
 
 from _order import NBS, order, particulars  # noqa: E402
@@ -35,7 +36,7 @@ from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
 CARDS = ROOT / "_stage" / "previews"  # and what cards show of them
-NAMES = ("finish", "linked", "live", "maths", "needs", "numbering", "pages", "previews", "quarto", "weave", "yours")
+NAMES = ("find", "finish", "linked", "live", "maths", "needs", "numbering", "pages", "previews", "quarto", "weave", "yours")
 TOOLS = [ROOT / "tools" / f"{name}.py" for name in NAMES]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock",
            *NBS.glob("_live_*.py"), NBS / "yours.toml"]
@@ -55,20 +56,6 @@ SCROLLERS = """<script>
   addEventListener("resize", mark);
   addEventListener("toggle", mark, true);
 })();
-</script>
-"""
-
-
-# A browser refuses to fetch a file from a file: then the search index comes as a script
-OFFLINE_SEARCH = """<script>
-if (location.protocol === "file:") {
-  const real = window.fetch;
-  window.fetch = (url, ...rest) => !/search\\.json$/.test(url) ? real(url, ...rest) : new Promise((found, failed) => {
-    const script = document.createElement("script");
-    Object.assign(script, {src: "search.js", onload: () => found(new Response(JSON.stringify(searchIndex))), onerror: failed});
-    document.head.append(script);
-  });
-}
 </script>
 """
 
@@ -200,7 +187,8 @@ class Finisher:
         contents(page)
         up = "../" * (len(name.parts) - 1)
         look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
-        page.head.append(Markup(heads(name.stem, page) + OFFLINE_SEARCH + look))
+        page.head.append(Markup(heads(name.stem, page) + look))
+        box(page, up)
         page.body.append(Markup(SCROLLERS))
         return written(page), self.previews.of(chapter, page) if chapter else ""
 
@@ -232,7 +220,7 @@ def finish(site: Path) -> None:
     except (WeaveError, LinkError) as e:
         raise SystemExit(f"{'weave' if isinstance(e, WeaveError) else 'links'}: {e}") from None
     missing(site)
-    enrich_search(site, finisher.weaver.book)
+    index(site, finisher.weaver.book)
     for sheet in site.rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         if REMOTE_IMPORT.search(text):

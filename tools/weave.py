@@ -5,7 +5,6 @@
 """
 
 import html
-import json
 import re
 import sys
 from pathlib import Path
@@ -183,28 +182,3 @@ class Weaver:
             there = NOTEBOOK.fullmatch(str(link["href"]))
             if there and (name := key(there[1])) in self.pages:
                 link["href"] = self.pages[name] + (there[2] or "")
-
-
-def plain_tex(text: str) -> str:
-    """Text for the search index, its formulas without TeX's commands."""
-    text = re.sub(r"\\(?:operatorname|text|math\w+|[tdc]?frac|[bB]ig+[lr]?|left|right|tag|begin|end)(?![a-z])|[{}$&]", " ", text)
-    return " ".join(re.sub(r"\\[,;:!\\ ]|\\(?=[a-zA-Z])", " ", text).split())
-
-
-def enrich_search(site: Path, book: Book) -> None:
-    """Names and terms as entries of their own in the renderer's search index; the same as a script, for pages opened as files."""
-    file = site / "search.json"
-    entries = json.loads(file.read_text(encoding="utf-8"))
-    for entry in entries:
-        entry["text"] = plain_tex(entry["text"])
-    places = []
-    for i in book.identifiers:
-        address = i.chapter.page + (f"#{i.cell.id}" if i.cell.shown else "")
-        places.append((i.name, f"{i.name}: {i.kind}, defined in {i.chapter.short}", i.cell.code, address))
-    for term, where in book.terms():
-        places += [(term, f"{term}: term, defined in {c.short}", "", f"{c.page}#{name}") for c, name in where]
-    names = [{"objectID": address, "href": address, "title": name, "section": section, "text": words}
-             for name, section, words, address in places]
-    text = json.dumps(names + entries, ensure_ascii=False)
-    file.write_text(text, encoding="utf-8")
-    file.with_suffix(".js").write_text(f"window.searchIndex = {text};\n", encoding="utf-8")

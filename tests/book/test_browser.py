@@ -104,20 +104,3 @@ def test_every_chapter_can_be_reached_on_a_phone(address: str, browser: Any) -> 
     tab.goto(f"{address}/softmax.html", wait_until="load")  # the drawer is closed again
     tab.locator("main .sections summary").click()
     assert tab.locator("main .sections a").count() == tab.locator("#TOC a").count() > 5
-
-
-def test_search_finds_definitions_also_from_a_file(site: Path, address: str, browser: Any) -> None:
-    """In smalldocs' search; that of Quarto is another, and reads the same index."""
-    if by_quarto(site):
-        pytest.skip("by Quarto: this is smalldocs' search")
-    for start in (address, site.as_uri()):
-        tab = browser.new_page(viewport={"width": 1300, "height": 900})
-        tab.goto(f"{start}/index.html", wait_until="load")
-        for query, page, words in [("softmax_jacobian", "softmax.html#jacobian-export", "function"),
-                                   ("relative error", "gradcheck.html#term-", "term"), ("dead ReLU", "", "")]:
-            tab.locator(".smalldocs-search input").first.fill(query)
-            tab.wait_for_selector(".search-result")
-            tab.wait_for_timeout(200)
-            first = tab.locator(".search-result").first
-            assert page in (first.get_attribute("href") or "") and words in first.inner_text(), (start, query, first.inner_text())
-        tab.close()

@@ -95,15 +95,6 @@ def test_the_readers_scheme_and_the_widths_are_asked_for() -> None:
     assert html["respect-user-color-scheme"] is True and html["grid"]["sidebar-width"] == "276px"
 
 
-def test_entries_of_the_search_name_what_they_are_about(site: Path) -> None:
-    import json
-    entries = json.loads((site / "search.json").read_text(encoding="utf-8"))
-    added = [e for e in entries if ", defined in " in e["section"]]
-    assert len(added) > 100 and all(e["section"].startswith(f"{e['title']}: ") for e in added)
-    raw = [e["objectID"] for e in entries if re.search(r"\\[a-zA-Z]{2,}|\$\$|\\\(|\\\[", e["text"])]
-    assert not raw, raw[:5]
-
-
 @pytest.fixture
 def light(chromium: str, site: Path, tmp_path: Path) -> Path:
     """A bar as Quarto draws it, under the site's own style sheet."""

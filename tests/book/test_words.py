@@ -3,7 +3,6 @@
 The rules are first tried on small made-up chapters, so that a rule which cannot fail would be noticed.
 """
 
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from find import listed
 
 from _order import TESTS, Place, order
 from _weave import TERM, Chapter, read_chapter, spelt
@@ -89,13 +89,13 @@ def test_word_is_defined_in_one_notebook(word: str) -> None:
 @pytest.mark.parametrize("word", WORDS)
 def test_word_is_found(site: Path, word: str) -> None:
     """As a term in the search index and in the table of terms; and as it is typed, on the page that defines it."""
-    entries = json.loads((site / "search.json").read_text(encoding="utf-8"))
-    terms = [e for e in entries if ": term, defined in" in e["section"] and says(e["title"], word)]
+    entries = listed(site)
+    terms = [page for page, e in entries if e.kind == "term" and says(e.head, word)]
     page = BeautifulSoup((site / "identifiers.html").read_text(encoding="utf-8"), "html.parser")
     rows = [row for row in page.select("table.index tr") if row.th and says(row.th.get_text(), word)]
-    places = {e["href"].split("#")[0] for e in terms}
+    places = set(terms)
     assert len(places) == 1 and any(places == {str(a["href"]).split("#")[0] for a in row.select("td a")} for row in rows)
-    typed = " ".join(e["title"] + " " + e["text"] for e in entries if e["href"].split("#")[0] in places).lower()
+    typed = " ".join(f"{e.head} {e.text}" for page, e in entries if page in places).lower()
     assert word.lower() in typed, f"{word} is spelt otherwise on {places}"
 
 
