@@ -21,7 +21,9 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 from bs4 import BeautifulSoup  # noqa: E402
 from fontTools import subset  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
+from narrow import fit  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
+from paint import paint, prepare  # noqa: E402
 from quarto import mend  # noqa: E402
 from weave import DOWNLOADS, ROOT, WeaveError, Weaver, enrich_search  # noqa: E402
 
@@ -29,7 +31,7 @@ from _order import NBS, order, particulars  # noqa: E402
 from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
-TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "pages", "quarto", "weave")]
+TOOLS = [ROOT / "tools" / f"{name}.py" for name in ("finish", "maths", "narrow", "pages", "paint", "quarto", "weave")]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock"]
 REMOTE = re.compile(r"(?:https?:)?//")
 REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
@@ -178,7 +180,9 @@ class Finisher:
         formulas = typeset(page, self.katex, str(name))
         accessible(page)
         contents(page)
+        fit(page)
         up = "../" * (len(name.parts) - 1)
+        prepare(page, up)
         look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
         page.head.append(Markup(heads(name.stem, page) + OFFLINE_SEARCH + look))
         page.body.append(Markup(SCROLLERS))
@@ -214,6 +218,7 @@ def finish(site: Path) -> None:
         if REMOTE_IMPORT.search(text):
             sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
     lean_icons(site)
+    paint(site)
 
 
 def books(site: Path) -> None:

@@ -1,6 +1,6 @@
-"""What a page needs before it is seen, made small and asked for early: scripts that wait, one style sheet, fonts of the glyphs used.
+"""What a page needs before it is seen, small and asked for early: scripts that wait, one style sheet, fonts of the glyphs used.
 
-`prepare` changes a page; `finish` then works on the whole site: theme and style sheets keep the rules whose names occur on some
+`prepare` changes a page; `paint` then works on the whole site: theme and style sheets keep the rules whose names occur on some
 page or in some script, fonts keep the characters that pages hold.
 """
 
@@ -115,7 +115,7 @@ def lean(css: str, names: set[str]) -> str:
     """A style sheet without the rules that no page and no script has a name for, and without comments."""
     out = []
     for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True):
-        if rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer", "container") and rule.content is not None:
+        if rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "container") and rule.content is not None:
             inside = lean(tinycss2.serialize(rule.content), names)
             if inside:
                 out.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude).rstrip()}{{{inside}}}")
@@ -188,8 +188,10 @@ def fonts(site: Path, words: Words) -> None:
         file.write_bytes(kept.read_bytes())
 
 
-def finish(site: Path) -> None:
+def paint(site: Path) -> None:
     """Make the site's sheets and fonts small, once its pages are written."""
+    for script in site.rglob("smalldocs.js"):  # copies what is seen, where turned lines have their comments below them
+        script.write_text(script.read_text(encoding="utf-8").replace("code.innerText", "code.textContent"), encoding="utf-8")
     words = Words(site)
     sheets(site, words)
     fonts(site, words)
