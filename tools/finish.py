@@ -25,7 +25,9 @@ from linked import Linker, LinkError  # noqa: E402
 from live import bars, make  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from missing import missing  # noqa: E402
+from narrow import fit  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
+from paint import paint, prepare  # noqa: E402
 from previews import Previews  # noqa: E402
 from quarto import mend  # noqa: E402
 from weave import DOWNLOADS, ROOT, WeaveError, Weaver  # noqa: E402
@@ -36,7 +38,8 @@ from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
 CARDS = ROOT / "_stage" / "previews"  # and what cards show of them
-NAMES = ("find", "finish", "linked", "live", "maths", "needs", "numbering", "pages", "previews", "quarto", "weave", "yours")
+NAMES = ("find", "finish", "linked", "live", "maths", "narrow", "needs", "numbering", "pages", "paint", "previews", "quarto", "weave",
+         "yours")
 TOOLS = [ROOT / "tools" / f"{name}.py" for name in NAMES]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock",
            *NBS.glob("_live_*.py"), NBS / "yours.toml"]
@@ -185,7 +188,9 @@ class Finisher:
             self.linker.link(chapter, page)
         accessible(page)
         contents(page)
+        fit(page)
         up = "../" * (len(name.parts) - 1)
+        prepare(page, up)
         look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
         page.head.append(Markup(heads(name.stem, page) + look))
         box(page, up)
@@ -228,6 +233,7 @@ def finish(site: Path) -> None:
     lean_icons(site)
     make_yours(site, finisher.chapters.values())
     make(site, finisher.chapters.values())
+    paint(site)
 
 
 def books(site: Path) -> None:

@@ -1,8 +1,8 @@
 """Formulas as HTML, by KaTeX in an embedded JavaScript engine, and MathML with them for screen readers.
 
 An equation's number stands beside the formula, not in it, so that it stays in sight where the formula scrolls. A derivation
-(`aligned`, each line with its reason behind `&&`) is set twice: as a table, and for narrow screens line by line with the reason
-under each; the stylesheet shows one of the two.
+(`aligned`, each line with its reason behind `&&`, or long) is set twice: as a table, and for narrow screens line by line with the
+reason under each; the stylesheet shows one of the two.
 """
 
 import html
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString
+from narrow import breakable, plain
 from pages import Markup, classes
 from py_mini_racer import MiniRacer
 
@@ -49,14 +50,20 @@ class Typesetter:
         number = TAG.search(tex)
         tex = TAG.sub("", tex)
         formula = self.formula(tex)
-        if "&&" in tex and (rows := ALIGNED.search(tex)):
+        rows = ALIGNED.search(tex)
+        if rows and ("&&" in tex or (ALIGNED.fullmatch(tex.strip()) and self.long(rows[1]))):
             steps = "".join(map(self.step, ROW.split(rows[1])))
             formula = self.formula(ROW.sub(lambda _: "\\\\[0.4em]\n", tex))
             formula = f'<span class="wide">{formula}</span><span class="narrow">{steps}</span>'
         return f'<span class="math-display">{formula}{f"""<span class="number">({number[1]})</span>""" if number else ""}</span>'
 
     def formula(self, tex: str) -> str:
-        return f'<span class="formula">{self(tex, True)}</span>'
+        return f'<span class="formula">{breakable(self(tex, True))}</span>'
+
+    def long(self, rows: str) -> bool:
+        """Whether a line of an `aligned` has more than a narrow screen shows."""
+        lines = [self(row.replace("&", "{}"), True).partition('"katex-html"')[2] for row in ROW.split(rows)]
+        return any(len(plain(line)) > 24 for line in lines)
 
     def step(self, row: str) -> str:
         """One line of a derivation, and below it its reason, whose words are words, so that they wrap."""
