@@ -33,6 +33,12 @@ def figures(chapters: list[Document]) -> None:
                         image["c"][0][2].append(["number", f"{first}.{count[first]}"])
 
 
+def opened(node: Node) -> list[Node] | None:
+    """Folded code where it stands."""
+    folded = node["t"] == "Div" and "folded" in node["c"][0][1]
+    return list(node["c"][1][1:]) if folded else None
+
+
 def answers(chapters: list[Document]) -> None:
     """Move the answers of exercises into a chapter of their own before the last, with links both ways."""
     found: list[Node] = []
@@ -51,7 +57,7 @@ def answers(chapters: list[Document]) -> None:
                                                                               for b in inner) else "")
                     inner.append({"t": "Div", "c": [["", ["answered"], [["there", there]]], []]})
                     moved.append({"t": "Div", "c": [[there, ["solution"], [["number", number], ["from", anchor]]],
-                                                    block["c"][1][1:]]})
+                                                    rewrite(block["c"][1][1:], opened)]})
                 else:
                     inner.append(block)
             return [{"t": "Div", "c": [[anchor, classes, settings], inner]}]
@@ -124,7 +130,10 @@ def mentions(chapters: list[Document], terms: list[str]) -> dict[str, list[str]]
 
 
 def paragraphs(blocks: Any) -> Iterator[Node]:
-    """The paragraphs of these blocks, without those of tables, whose rows may be repeated."""
-    for node in nodes([b for b in blocks if b["t"] != "Table"]):
-        if node["t"] in ("Para", "Plain") and node["c"] and all(n["t"] != "Image" for n in nodes(node["c"])):
+    """The paragraphs of these blocks, without those of tables, whose rows may be repeated, and of what is no running text."""
+    aside = [inner for node in nodes(blocks) if node["t"] in ("Table", "Figure") or node["t"] == "Div" and "summary" in node["c"][0][1]
+             for inner in nodes(node["c"])]
+    without = set(map(id, aside))
+    for node in nodes(blocks):
+        if node["t"] in ("Para", "Plain") and id(node) not in without:
             yield node
