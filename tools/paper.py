@@ -1,17 +1,25 @@
-"""The book as PDF: pandoc writes its trees as Typst, with calls of the functions in print/book.typ, and typst sets it."""
+"""The book as PDF: pandoc writes its trees as Typst, with calls of the functions in print/book.typ, and typst sets it.
+
+Each chapter is a file of its own, so that tools/fit.py can change one and leave the others.
+"""
 
 import json
+import os
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import fit
 import matplotlib
 import typst
 from notebooks import ROOT, BookError
+from back import answers, figures, indexed, leaf
 from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree, unfolded
 
 PRINT = ROOT / "tools" / "print"
-FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # DejaVu Sans: the face the figures were measured with
+FONTS = [PRINT / "fonts", Path(matplotlib.get_data_path()) / "fonts" / "ttf"]  # the site's, and DejaVu for what those lack
 FORMULA = re.compile(r'(?<=[^\\]"\)\[)\$.*?\$(?=\];|#label)', re.S)  # as typst_math and pandoc leave it
 OPERATOR = re.compile(r'(?<![(:])(?<!: )"([A-Za-z]\w*)"')  # \operatorname{diag}: to pandoc a mere word
 STOP = re.compile(r'(upright\("[^"]*"\)) (?=\.|\\[,;)])| (?=upright\("[.,;])')  # a word and a stop: Typst would show the space
@@ -43,9 +51,9 @@ def typst_code(node: Node) -> list[Node]:
     (anchor, classes, _), text = node["c"]
     columns = max(map(len, text.splitlines()), default=0)
     if "output" in classes:
-        return [raw("typst", f"#output({quoted(text)}, columns: {columns}){label(anchor)}", block=True)]
+        return [raw("typst", f"#output({quoted(text)}, columns: {columns}, key: KEY){label(anchor)}", block=True)]
     language, output = quoted(classes[0]) if classes else "none", str("printing" in classes).lower()
-    options = f"lang: {language}, columns: {columns}, output: {output}"
+    options = f"lang: {language}, columns: {columns}, output: {output}, key: KEY"
     return [raw("typst", f"#code({quoted(text)}, {options}){label(anchor)}", block=True)]
 
 
@@ -56,7 +64,8 @@ def typst_figure(node: Node) -> list[Node] | None:
     settings = dict(image["c"][0][2]) if image else {}
     if image is None or "points" not in settings:
         return None
-    call = f"#picture({quoted(image['c'][2][0])}, {quoted(settings['alt'])}, {settings['points']})["
+    call = f"#picture({quoted(image['c'][2][0])}, {quoted(settings['alt'])}, {settings['points']}, "
+    call += f"number: {quoted(settings.get('number', ''))}, key: KEY)["
     return [{"t": "Plain", "c": [raw("typst", call), *rewrite(inlines(caption), for_typst), raw("typst", f"]{label(anchor)}")]}]
 
 
@@ -75,8 +84,26 @@ def typst_div(node: Node) -> list[Node] | None:
     if "answer" in classes:
         title = [{"t": "Plain", "c": inlines(blocks[:1])}]
         return call("answer", rewrite(title, for_typst), rewrite(led_up(blocks[1:]), for_typst), anchor=anchor)
+    if "answered" in classes or "solution" in classes:
+        places = dict(node["c"][0][2])
+        words = label(places["there"])[1:] if "answered" in classes else f"{quoted(places['number'])}, {label(places['from'])[1:]}"
+        if "answered" in classes:
+            return [raw("typst", f"#answered({words})", block=True)]
+        return call(f"solution({words})", rewrite(led_up(blocks), for_typst), anchor=anchor)
+    if "sheet" in classes:
+        return typst_sheet(node)
     kind = next((c for c in classes if c in KINDS), "")
-    return call(kind, rewrite(led_up(blocks), for_typst), anchor=anchor) if kind else None
+    call_of = f"{kind}.with(key: KEY)" if kind == "report" else kind
+    return call(call_of, rewrite(led_up(blocks), for_typst), anchor=anchor) if kind else None
+
+
+def typst_sheet(side: Node) -> list[Node]:
+    """One side of the cheat sheet: its title, the table across it, and its blocks for two columns."""
+    blocks = [n["c"][1] for n in nodes(side) if n["t"] == "Div" and "sheet-block" in n["c"][0][1]]
+    tables = [n["c"][1] for n in nodes(side) if n["t"] == "Div" and "sheet-scroll" in n["c"][0][1]]
+    above: list[Node] = tables[0] if tables else []
+    contents = [side["c"][1][:1], above, *blocks]
+    return call("sheet-side", *(rewrite(content, for_typst) for content in contents))
 
 
 def led_up(blocks: list[Node]) -> list[Node]:
@@ -130,33 +157,57 @@ def typst_heading(node: Node) -> list[Node]:
     return [{"t": "Para", "c": [raw("typst", lead), *rewrite(words, for_typst), raw("typst", f"]{label(anchor)}")]}]
 
 
-def typst_source(chapters: list[Document]) -> str:
-    """The body of the book in Typst: parts, chapters and sections as headings of falling level."""
-    blocks: list[Node] = []
-    part = ""
+def prepared(chapters: list[Document]) -> None:
+    """What paper has and the site has not: answers at the back, numbers of figures, the sheet on a leaf, an index with pages."""
+    figures(chapters)
+    answers(chapters)
+    indexed(chapters)
     for chapter in chapters:
-        if chapter.part != part:
-            part = chapter.part
-            blocks.append(part_heading(part))
         chapter.blocks += unfolded(chapter.blocks)
+        leaf(chapter)
+        depth = bool(chapter.part)
         for node in nodes(chapter.blocks):
             if node["t"] == "Header":
-                depth, (anchor, _, _), words = node["c"]
-                kind = ("chapter", "section", "subsection")[min(depth, 3) - 1]
-                number = [["number", chapter.number]] if chapter.number and depth == 1 else []
-                node["c"] = [depth + bool(part), [anchor, [kind], number], words]
-        blocks += chapter.blocks if chapter.number else call("look-up", chapter.blocks)
-    blocks = rewrite(led_up(blocks), for_typst)
+                level, (anchor, _, _), words = node["c"]
+                kind = ("chapter", "section", "subsection")[min(level, 3) - 1]
+                number = [["number", chapter.number]] if chapter.number and level == 1 else []
+                node["c"] = [level + depth, [anchor, [kind], number], words]
+
+
+def typst_chapter(chapter: Document) -> str:
+    """A chapter in Typst. What tools/fit.py may change has the key of its chapter and a number."""
+    plain = chapter.number or chapter.key in ("identifiers", "answers")
+    blocks = rewrite(led_up(chapter.blocks if plain else call("look-up", chapter.blocks)), for_typst)
     text = pandoc(tree(blocks), "json", "typst", "--wrap=preserve")
-    return FORMULA.sub(lambda m: STOP.sub(lambda space: space[1] or "#", OPERATOR.sub(r'op("\1")', m[0])), text)
+    text = FORMULA.sub(lambda m: STOP.sub(lambda space: space[1] or "#", OPERATOR.sub(r'op("\1")', m[0])), text)
+    pieces = text.split("key: KEY")
+    return "".join(f'{piece}key: "{chapter.key}-{k}"' for k, piece in enumerate(pieces[:-1])) + pieces[-1]
+
+
+def typst_source(chapters: list[Document]) -> dict[str, str]:
+    """The body of each chapter in Typst: chapters and sections as headings of falling level."""
+    prepared(chapters)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return dict(zip((c.key for c in chapters), pool.map(typst_chapter, chapters)))
+
+
+def furnish(folder: Path) -> None:
+    """Beside what is to be set, its rules and the colours of its code."""
+    for name in ("book.typ", "book.tmTheme"):
+        shutil.copyfile(PRINT / name, folder / name)
 
 
 def compile_typst(folder: Path, name: str, text: str, **options: Any) -> Any:
     """Set a Typst file that begins with the rules of book.typ."""
+    furnish(folder)
     (folder / name).write_text((PRINT / "book.typ").read_text(encoding="utf-8") + text, encoding="utf-8")
+    return checked(typst.Compiler(folder / name, root=folder, font_paths=FONTS, ignore_system_fonts=True), **options)
+
+
+def checked(compiler: typst.Compiler, **options: Any) -> Any:
+    """What the compiler makes; an error or a warning of its is an error of the book."""
     try:
-        made, warnings = typst.compile_with_warnings(
-            folder / name, root=folder, font_paths=[FONTS], ignore_system_fonts=True, **options)
+        made, warnings = compiler.compile_with_warnings(**options)
     except typst.TypstError as e:
         raise BookError(f"typst: {e.diagnostic}") from None
     if warnings:
@@ -165,8 +216,21 @@ def compile_typst(folder: Path, name: str, text: str, **options: Any) -> Any:
 
 
 def pdf(chapters: list[Document], folder: Path) -> Path:
-    """The book as PDF, accessible as PDF/UA-1 asks."""
-    body = "\n#title-page\n#set page(header: running, footer: folio)\n#contents\n" + typst_source(chapters)
+    """The book as PDF, accessible as PDF/UA-1 asks, its pages as full as tools/fit.py can make them."""
+    sources = typst_source(chapters)
+    body, part = "\n#title-page\n#set page(header: running, footer: folio)\n#contents\n", ""
+    for chapter in chapters:
+        if chapter.part != part:
+            part = chapter.part
+            heading = pandoc(tree(rewrite([{**part_heading(part), "c": [1, ["", ["part"], []], part_heading(part)["c"][2]]}],
+                                          for_typst)), "json", "typst", "--wrap=preserve")
+            body += f"#part-page[\n{heading}]\n"
+        body += f'#include "chapter-{chapter.key}.typ"\n'
+    body += fit.PLACES
+    furnish(folder)
+    (folder / "whole.typ").write_text((PRINT / "book.typ").read_text(encoding="utf-8") + body, encoding="utf-8")
+    compiler = typst.Compiler(folder / "whole.typ", root=folder, font_paths=FONTS, ignore_system_fonts=True)
+    fit.fit(sources, folder, lambda **options: checked(compiler, **options), compiler)
     target = folder / "nnlit.pdf"
-    target.write_bytes(compile_typst(folder, "book.typ", body, format="pdf", pdf_standards=["ua-1"]))
+    target.write_bytes(checked(compiler, format="pdf", pdf_standards=["ua-1"]))
     return target
