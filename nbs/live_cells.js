@@ -184,6 +184,7 @@
       }
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       this.running = "";
+      if (!live.why) this.bar.append(again);
       this.status.textContent = result?.error ? "" : `${wanted[0] === this ? "Ran" : "Ran all above"} in ${seconds} s`;
       return result;
     }
@@ -255,20 +256,23 @@
     if (state !== "reset") panel(state);
   });
 
-  /** What Python is doing, with its two switches, at the edge of the screen once it has been started. */
-  let aside = null;
+  /** While Python loads or runs, what it does and the switch that stops it, at the edge of the screen. */
+  const says = make("span"), stops = make("button", { type: "button" }, "Stop");
+  const aside = make("aside", { class: "live-session", "aria-label": "Python", hidden: "" }, says, stops);
+  stops.onclick = () => live.stop();
+  document.body.append(aside);
   function panel(state) {
-    if (!aside) {
-      const say = make("span"), stop = make("button", { type: "button" }, "Stop"), again = make("button", { type: "button" }, "Reset session");
-      stop.onclick = () => live.stop();
-      again.onclick = () => live.reset();
-      aside = Object.assign(make("aside", { class: "live-session", "aria-label": "Python" }, say, stop, again), { say, stop, again });
-      document.body.append(aside);
-    }
-    aside.say.textContent = { off: "Python is off", loading: "Loading Python", ready: "Python is ready", running: "Running" }[state];
-    aside.stop.hidden = state !== "running" && state !== "loading";
-    aside.again.hidden = state !== "ready";
+    says.textContent = { loading: "Loading Python", running: "Python runs" }[state] ?? "";
+    aside.hidden = !says.textContent;
   }
+
+  /** In the bar of the cell that was asked for last. */
+  const again = make("button", { type: "button" }, "Reset session");
+  again.onclick = () => {
+    again.parentNode.querySelector("button").focus();
+    again.remove();
+    live.reset();
+  };
 
   document.querySelectorAll(".live-bar").forEach((bar, k) => bar.dataset.why || cells.set(bar.dataset.cell, new Cell(bar, k + 1)));
   live.cells = cells;
