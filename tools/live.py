@@ -78,20 +78,19 @@ def why_not(chapter: Chapter, k: int) -> str:
     return next(filter(None, (beyond(chapter.cells[i].code) for i in [*above(chapter)[k], k])), "")
 
 
+def places(chapter: Chapter) -> list[tuple[str, str, str, str]]:
+    """Where a page has a bar: the cell's id, the digest of its code, why it does not run, the figure that it draws."""
+    found = [(c, why_not(chapter, k), drawn(c)) for k, c in enumerate(chapter.cells)]
+    return [(c.id, digest(c.code), why, figure) for c, why, figure in found if c.shown or (figure and not why)]
+
+
 def bars(page: BeautifulSoup, chapter: Chapter) -> None:
     """Under each cell, and under each figure that can be drawn anew, the place for what live.js puts there."""
-    found = False
-    for k, cell in enumerate(chapter.cells):
-        figure = drawn(cell)
-        there = page.select_one(f'[data-cell="{cell.id}"]') if cell.shown else page.find(id=figure) if figure else None
-        reason = why_not(chapter, k)
-        if there is None or (figure and reason):
-            continue
-        more = f' data-why="{reason}"' if reason else ""
-        more += f' data-figure="{figure}"' if figure else ""
-        there.insert_after(Markup(f'<div class="live-bar" data-cell="{cell.id}" data-digest="{digest(cell.code)}"{more}></div>'))
-        found = True
-    if found and page.body:
+    for name, mark, why, figure in places(chapter):
+        if there := page.find(id=figure) if figure else page.select_one(f'[data-cell="{name}"]'):
+            more = f' data-why="{why}"' if why else f' data-figure="{figure}"' if figure else ""
+            there.insert_after(Markup(f'<div class="live-bar" data-cell="{name}" data-digest="{mark}"{more}></div>'))
+    if places(chapter) and page.body:
         page.body.append(Markup('<script src="live.js" defer></script>\n'))
 
 
@@ -159,8 +158,7 @@ def make(site: Path, chapters: Iterable[Chapter]) -> None:
     for chapter in chapters:
         if any(c.shown for c in chapter.cells):
             (target / f"{chapter.key}.json").write_text(cells(chapter), encoding="utf-8")
-    for name in ("live.js", "live.css"):
-        shutil.copyfile(NBS / name, site / name)
+    shutil.copyfile(NBS / "live.js", site / "live.js")
     worker = (NBS / "service-worker.js").read_text(encoding="utf-8")
     kinds = (".html", ".js", ".css", ".json", ".zip")
     made = sorted(f for f in site.rglob("*") if f.is_file() and "pyodide" not in f.parts and f.suffix in kinds)
