@@ -22,7 +22,7 @@ from bs4 import BeautifulSoup  # noqa: E402
 from find import box, index  # noqa: E402
 from fontTools import subset  # noqa: E402
 from linked import Linker, LinkError  # noqa: E402
-from live import bars, make  # noqa: E402
+from live import bars, make, places  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from missing import missing  # noqa: E402
 from narrow import fit  # noqa: E402
@@ -159,7 +159,7 @@ class Finisher:
         name, text = file.relative_to(self.site), file.read_text(encoding="utf-8")
         chapter = self.chapters.get(str(name))
         digest = self.made_of.copy()
-        known = chapter and (self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures))
+        known = chapter and (self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures), places(chapter))
         digest.update(repr((str(name), text, known)).encode())
         own = f"{name.stem}-{digest.hexdigest()[:16]}"
         kept, cards = FINISHED / f"{own}.html", CARDS / f"{own}.js"
@@ -232,8 +232,8 @@ def finish(site: Path) -> None:
             sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
     lean_icons(site)
     make_yours(site, finisher.chapters.values())
-    make(site, finisher.chapters.values())
     paint(site)
+    make(site, finisher.chapters.values())
 
 
 def books(site: Path) -> None:
