@@ -372,8 +372,15 @@ keeps the postings and weighs them (BM25+); which words a query asks for, and in
       return {
         href: doc.page[0] + (doc.anchor ? `#${doc.anchor}` : ""), kind: doc.kind, page: doc.page[1], above: doc.under, score,
         head: pieces(doc.shown, marked(doc.shown), 0, doc.shown.length), code: inCode.length > 0,
-        excerpt: excerpt(body, marks, doc.kind === "exercise" && !inCode.length ? doc.shown.length + 1 : 0), words: spelt(doc, terms), formulas: formulas(doc.text, inText),
+        excerpt: excerpt(body, marks, doc.kind === "exercise" && !inCode.length ? doc.shown.length + 1 : 0), words: spelt(doc, terms), formulas: numbered(doc, marked),
       };
+    }
+
+    /** Which formulas hold what was asked for, counted from the heading on; a term's or a name's text is no such stretch. */
+    function numbered(doc, marked) {
+      if (!["page", "section", "question", "exercise"].includes(doc.kind)) return [];
+      const text = doc.kind === "exercise" ? doc.text : `${doc.head} ${doc.text}`;
+      return formulas(text, marked(text));
     }
 
     /** The words as they stand in the section, for the page to mark them there. */
