@@ -83,7 +83,7 @@ Escape or the next search. */
     if (all) sentences.push(total > hits.length ? `${total} places, the best ${hits.length}:` : total === 1 ? "1 place:" : `${hits.length} places:`);
     say(sentences.join(" "));
     if (missing.length && nearest.length) {
-      const row = make("p", { class: "find-near" }, "Words that look like it: ");
+      const row = make("span", { class: "find-near" }, "Words that look like it: ");
       nearest.forEach((word, i) => {
         const near = make("button", { type: "button" }, word);
         near.addEventListener("click", () => { input.value = word; input.focus(); ask(); });
@@ -122,6 +122,9 @@ Escape or the next search. */
     if (to !== undefined && count) {
       e.preventDefault();
       choose(to);
+    } else if (e.key === "Escape") { // a search field would only be emptied
+      e.preventDefault();
+      dialog.close();
     } else if (e.key === "Enter" && !e.isComposing) {
       e.preventDefault();
       clearTimeout(timer);
@@ -168,7 +171,8 @@ Escape or the next search. */
     if (!start) return { main, has: () => false };
     if (start.matches("section, .exercise")) {
       const inner = start.matches("section") ? start.querySelector(":scope section") : null;
-      return { main: start, has: (node) => !inner || !inner.contains(node) && Boolean(node.compareDocumentPosition(inner) & Node.DOCUMENT_POSITION_FOLLOWING) };
+      const inExercise = (node) => start.matches("section") && (node.closest ? node : node.parentElement).closest(".exercise");
+      return { main: start, has: (node) => !inExercise(node) && (!inner || !inner.contains(node) && Boolean(node.compareDocumentPosition(inner) & Node.DOCUMENT_POSITION_FOLLOWING)) };
     }
     const holder = start.closest("p, li, td, .cell, .definition");
     if (holder && !start.matches("h1, h2, h3, h4")) return { main: holder, has: () => true };
@@ -203,7 +207,7 @@ Escape or the next search. */
         }
       }
     }
-    const formulas = [...main.querySelectorAll(".katex")].filter((f) => !f.closest(".narrow, .page-facts, .sections") && has(f));
+    const formulas = [...main.querySelectorAll(".katex")].filter((f) => !f.closest(".narrow, .page-facts, .sections, summary, nav, svg") && has(f));
     for (const n of kept.formulas) {
       const formula = formulas[n]?.closest(".math-display") ?? formulas[n];
       if (!formula) continue;

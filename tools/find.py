@@ -27,7 +27,7 @@ LIBRARY = Path(__file__).resolve().parent / "minisearch"
 WORDS = NBS / "search_words.toml"
 SCRIPT, LOOK = "find.js", "find.css"
 INDEX = "find-index.js"  # loaded when somebody searches; it holds the engine too
-ENGINE = [LIBRARY / "minisearch.min.js", LIBRARY / "stemmer.min.js", NBS / "find_engine.js"]
+ENGINE = [LIBRARY / "minisearch.min.js", LIBRARY / "stemmer.min.js", NBS / "find_words.js", NBS / "find_engine.js"]
 OPEN, CLOSE = "\ue000", "\ue001"  # around a formula
 NOT_READ = {"script", "style", "svg", "button", "nav", "annotation-xml", "summary"}
 NOT_TEXT = {"page-facts", "sections", "weave-uses", "narrow", "katex-html", "number"}
@@ -49,7 +49,7 @@ class Entry:
     """What can be found: where it is, what kind of thing, and its words."""
     page: int
     anchor: str
-    kind: str  # page, section, exercise, question, name, term, list
+    kind: str  # page, section, rest (of a section, behind an exercise), exercise, question, name, term, list
     head: str
     above: str = ""  # the headings that it stands under
     text: str = ""
@@ -156,8 +156,7 @@ def entries(main: HtmlElement, page: int, listed: bool, exercises: str) -> Itera
             head = re.sub(r"^\d+\.\s*", "", head)
         if listed:
             text = code = ""
-        kind = "list" if listed else "section" if part.kind == "rest" else part.kind
-        yield Entry(page, part.anchor, kind, head, under, text, code)
+        yield Entry(page, part.anchor, "list" if listed else part.kind, head, under, text, code)
         above.append((part.level, head))
 
 
@@ -246,7 +245,7 @@ def index(site: Path, book: Book) -> None:
     (site / INDEX).write_text(packed(gathered(site, book)), encoding="utf-8")
 
 
-def listed(site: Path) -> list[tuple[str, Entry]]:
+def entries_of(site: Path) -> list[tuple[str, Entry]]:
     """The entries of a site's index, each with its page."""
     literal = (site / INDEX).read_text(encoding="utf-8").rpartition("JSON.parse(")[2].rstrip().removesuffix("));")
     data = json.loads(json.loads(literal))

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from find import listed
+from find import entries_of
 
 from _order import TESTS, Place, order
 from _weave import TERM, Chapter, read_chapter, spelt
@@ -89,7 +89,7 @@ def test_word_is_defined_in_one_notebook(word: str) -> None:
 @pytest.mark.parametrize("word", WORDS)
 def test_word_is_found(site: Path, word: str) -> None:
     """As a term in the search index and in the table of terms; and as it is typed, on the page that defines it."""
-    entries = listed(site)
+    entries = entries_of(site)
     terms = [page for page, e in entries if e.kind == "term" and says(e.head, word)]
     page = BeautifulSoup((site / "identifiers.html").read_text(encoding="utf-8"), "html.parser")
     rows = [row for row in page.select("table.index tr") if row.th and says(row.th.get_text(), word)]
