@@ -71,6 +71,7 @@
     }
 
     async open() {
+      if (!live.why) await loadPlan().then(({ by }) => { this.original = by.get(this.id).code; }, () => {});
       this.place = make("div");
       this.block.after(this.place);
       try {
@@ -93,14 +94,16 @@
       this.place.remove();
       this.editor = null;
       this.block.hidden = false;
+      this.mark(this.wrong);
       this.name(this.edits, "Edit");
     }
 
     /** The line of an error is marked in the code, or in the editor; null: none. */
     mark(line) {
+      this.wrong = line;
       this.pre?.querySelector(".live-wrong")?.remove();
       this.editor?.mark(line);
-      if (!line || !this.pre) return;
+      if (!line || !this.pre || this.block.hidden) return;
       const range = document.createRange(), walk = document.createTreeWalker(this.code, NodeFilter.SHOW_TEXT);
       const lines = this.code.textContent.replace(/^\n+/, "").split("\n");
       let start = this.code.textContent.match(/^\n*/)[0].length + lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
@@ -125,7 +128,10 @@
 
     /** The place for what the cell puts out here; the book's own output comes back with a reset. */
     output() {
-      if (this.figure) return make("div");
+      if (this.figure) {
+        this.out?.remove(); // what went wrong before
+        return (this.out = make("div", { class: "live-output" }));
+      }
       this.book ??= [...(this.whole?.querySelectorAll(":scope > .cell-output, :scope > details > .cell-output") ?? [])];
       if (!this.out) {
         this.out = make("div", { class: "live-output", role: "group", "aria-label": `Output of cell ${this.number}, run here` });
@@ -154,11 +160,11 @@
     go(wanted) {
       const mine = round;
       this.running = "Waiting";
-      turn = turn.then(() => mine === round && this.went(wanted)).catch(() => {}).finally(() => this.busy && (this.running = ""));
+      turn = turn.then(() => mine === round && this.went(wanted, mine)).catch(() => {}).finally(() => this.busy && (this.running = ""));
       return turn;
     }
 
-    async went(wanted) {
+    async went(wanted, mine) {
       const began = performance.now();
       let result = null;
       try {
@@ -176,16 +182,17 @@
           const first = order.filter((i) => i <= k).length;
           this.running = order.length > 1 ? `Running ${first} of ${order.length}` : "Running";
           result = await this.one(list[k]);
-          if (result.error) break;
+          if (result.error || mine !== round) break;
         }
-      } catch (error) {
-        live.filling(this.output()).fail({ message: error.message, stopped: true });
-        result = { error };
+      } catch ({ message }) {
+        live.filling(this.output()).fail({ message, stopped: true });
+        result = { error: { message, stopped: true } };
       }
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       this.running = "";
-      this.status.textContent = result?.error ? "" : `${wanted[0] === this ? "Ran" : "Ran all above"} in ${seconds} s`;
-      return result;
+      if (!live.why) this.bar.append(again);
+      const { error } = result ?? {}, done = wanted[0] === this ? "Ran" : "Ran all above";
+      this.status.textContent = !error ? `${done} in ${seconds} s` : error.stopped ? "" : error.line ? `Error in line ${error.line}` : "Error";
     }
 
     /** Run one cell of the plan, and show under it what comes; that of a hidden one is shown only if it fails. */
@@ -198,7 +205,7 @@
       if (result.error) {
         const told = cell ?? this;
         (cell ? out : live.filling(told.output())).fail(result.error);
-        if (cell) cell.mark(result.error.line);
+        if (cell?.figure) cell.bar.after(into); else cell?.mark(result.error.line);
         if (told !== this) this.explain(told, result.error, cell);
         if (result.error.stopped) told.offer();
       } else if (cell?.figure && result.html) {
@@ -255,20 +262,23 @@
     if (state !== "reset") panel(state);
   });
 
-  /** What Python is doing, with its two switches, at the edge of the screen once it has been started. */
-  let aside = null;
+  /** While Python loads or runs, what it does and the switch that stops it, at the edge of the screen. */
+  const says = make("span"), stops = make("button", { type: "button" }, "Stop");
+  const aside = make("aside", { class: "live-session", "aria-label": "Python", hidden: "" }, says, stops);
+  stops.onclick = () => live.stop();
+  document.body.append(aside);
   function panel(state) {
-    if (!aside) {
-      const say = make("span"), stop = make("button", { type: "button" }, "Stop"), again = make("button", { type: "button" }, "Reset session");
-      stop.onclick = () => live.stop();
-      again.onclick = () => live.reset();
-      aside = Object.assign(make("aside", { class: "live-session", "aria-label": "Python" }, say, stop, again), { say, stop, again });
-      document.body.append(aside);
-    }
-    aside.say.textContent = { off: "Python is off", loading: "Loading Python", ready: "Python is ready", running: "Running" }[state];
-    aside.stop.hidden = state !== "running" && state !== "loading";
-    aside.again.hidden = state !== "ready";
+    says.textContent = { loading: "Loading Python", running: "Python runs" }[state] ?? "";
+    aside.hidden = !says.textContent;
   }
+
+  /** In the bar of the cell that was asked for last. */
+  const again = make("button", { type: "button" }, "Reset session");
+  again.onclick = () => {
+    again.parentNode.querySelector("button").focus();
+    again.remove();
+    live.reset();
+  };
 
   document.querySelectorAll(".live-bar").forEach((bar, k) => bar.dataset.why || cells.set(bar.dataset.cell, new Cell(bar, k + 1)));
   live.cells = cells;

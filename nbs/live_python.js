@@ -89,6 +89,7 @@
       navigator.serviceWorker.controller?.postMessage({ keep: urls });
     } catch {} // eslint-disable-line no-empty
   }
+
   // ------------------------------------------------------------------------------------------------------- outputs
 
   const make = (name, attributes = {}, ...children) => {
@@ -105,8 +106,9 @@
     for (const node of body.querySelectorAll("*")) {
       for (const { name, value } of [...node.attributes]) {
         const address = /(^|:)href$/.test(name), link = node.localName === "a";
-        const bad = /^on|^(src|srcset|poster|background|ping|action|formaction)$/i.test(name) ? !/^data:image\//.test(value)
-          : address ? (link ? /^\s*[a-z]+:/i.test(value) && !/^https?:/i.test(value) : !value.startsWith("#")) : /url\(\s*['"]?(?!#)/i.test(value);
+        const loads = /^on|^(src|srcset|poster|background|ping|action|formaction)$/i.test(name);
+        const leads = link ? /^\s*[a-z]+:/i.test(value) && !/^https?:/i.test(value) : !value.startsWith("#");
+        const bad = loads ? !/^data:image\//.test(value) : address ? leads : /url\(\s*['"]?(?!['"]?#)/i.test(value);
         if (bad) node.removeAttribute(name);
       }
     }
@@ -156,7 +158,8 @@
       element.tabIndex = -1;
       element.focus();
     });
-    return window.nnlitEditor.create(element, { label: `${label}. Python. Escape leaves, Shift-Enter runs.`, text, onChange, onRun, onLeave: leave });
+    const named = `${label}. Python. Escape leaves, Shift-Enter runs.`;
+    return window.nnlitEditor.create(element, { label: named, text, onChange, onRun, onLeave: leave });
   }
 
   const reset = async (session = "page") => {
@@ -164,5 +167,6 @@
     if (started) await started.then(() => ask({ kind: "reset", session }));
   };
   const archive = (name) => ask({ kind: "archive", name });
-  Object.assign(window.nnlitLive, { start, run, edit, reset, archive, filling, make, show: async (element, result) => show(element, result), stop: () => end(GONE) });
+  const stop = () => end(GONE);
+  Object.assign(window.nnlitLive, { start, run, edit, reset, archive, filling, make, stop, show: async (...given) => show(...given) });
 })();

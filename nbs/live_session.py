@@ -6,6 +6,7 @@ nbs/live_worker.js loads this into Pyodide. It needs nothing of the browser, and
 import __future__
 
 import ast
+import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -19,7 +20,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 Emit = Callable[[str, str], None]  # (kind, text); kind: stdout, stderr, text, html
 
@@ -39,7 +40,7 @@ class Printed(io.TextIOBase):
         room = MOST - self.sent
         self.sent += len(text)
         if room > 0:
-            self.held.append(text if len(text) <= room else f"{text[:room]}\n[the rest is not shown]\n")
+            self.held.append(text if len(text) < room else f"{text[:room]}\n[the rest is not shown]\n")
         if time.monotonic() - self.last > HELD:
             self.flush()
         return len(text)
@@ -64,23 +65,18 @@ def bundle(value: Any) -> tuple[str, str]:
     return "text", pretty(value)
 
 
-def pretty(value: Any, indent: int = 0) -> str:
-    """The text of a value as IPython breaks it: one entry a line where a line is too short."""
+def pretty(value: Any, depth: int = 0, column: int = 0) -> str:
+    """The text of a value as IPython breaks it: one entry a line where a line is too short, indented by how deep it stands."""
     text = repr(value)
     brackets = {list: "[]", tuple: "()", dict: "{}", set: "{}"}.get(type(value))
-    if not value_is_long(text, indent) or not brackets or not value:
-        return text.replace("\n", "\n" + " " * indent)
+    if not brackets or not value or ("\n" not in text and column + len(text) <= 79):
+        return text.replace("\n", "\n" + " " * depth)
     if isinstance(value, dict):
-        lines = [f"{k!r}: {pretty(v, indent + len(repr(k)) + 3)}" for k, v in value.items()]
+        lines = [f"{k!r}: " + pretty(v, depth + 1, depth + len(repr(k)) + 3) for k, v in value.items()]
     else:
-        lines = [pretty(v, indent + 1) for v in value]
+        lines = [pretty(v, depth + 1, depth + 1) for v in value]
     last = "," if type(value) is tuple and len(value) == 1 else ""
-    return brackets[0] + (",\n" + " " * (indent + 1)).join(lines) + last + brackets[1]
-
-
-def value_is_long(text: str, indent: int) -> bool:
-    """Whether a text is broken."""
-    return "\n" in text or len(text) + indent > 79
+    return brackets[0] + (",\n" + " " * (depth + 1)).join(lines) + last + brackets[1]
 
 
 class Session:
@@ -88,6 +84,7 @@ class Session:
 
     def __init__(self) -> None:
         self.module = types.ModuleType("__main__")
+        self.module.__dict__["display"] = display  # which no cell need import
         self.flags = 0
 
     def compiled(self, source: str, name: str) -> tuple[types.CodeType, types.CodeType | None]:
@@ -108,6 +105,7 @@ class Session:
         """Run one cell; None, or what went wrong and in which line."""
         out, err = Printed("stdout", emit), Printed("stderr", emit)
         sys.modules["__main__"], display.emit = self.module, lambda kind, text: (out.flush(), emit(kind, text))
+        builtins.input = no_input
         try:
             with redirect_stdout(out), redirect_stderr(err):
                 body, last = self.compiled(source, name)
@@ -231,8 +229,9 @@ class Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds, last of all, the modules that are stood in for."""
 
     ABSENT = ("matplotlib", "_figures")
-    GIVEN = {"IPython": {}, "IPython.display": {"display": display, "HTML": Raw, "SVG": Raw, "Markdown": Markdown},
-             "pytest": {"raises": raises, "warns": warns}}
+    GIVEN: ClassVar[dict[str, dict[str, Any]]] = {
+        "IPython": {}, "IPython.display": {"display": display, "HTML": Raw, "SVG": Raw, "Markdown": Markdown},
+        "pytest": {"raises": raises, "warns": warns}}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name in self.GIVEN or name.split(".")[0] in self.ABSENT:
@@ -263,6 +262,11 @@ class Drawing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: Any) -> None:
         pass
+
+
+def no_input(prompt: object = "") -> str:
+    """In place of input: a worker of a page has nobody to ask."""
+    raise RuntimeError("input() has no keyboard here: put the value into the code")
 
 
 sys.meta_path.insert(0, Drawing())

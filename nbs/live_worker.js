@@ -10,14 +10,15 @@ let session, python;
 const unpacked = new Map();
 const get = self.fetch.bind(self);
 
-async function unpack(name) {
+const fetched = async (name) => {
   const reply = await get(new URL(name, here));
   if (!reply.ok) throw new Error(`${name}: ${reply.status}`);
-  python.unpackArchive(await reply.arrayBuffer(), "zip", { extractDir: "/book" });
-}
+  return reply.arrayBuffer();
+};
+const unpack = async (content) => python.unpackArchive(await content, "zip", { extractDir: "/book" });
 
 const archive = (name) => {
-  if (!unpacked.has(name)) unpacked.set(name, unpack(name));
+  if (!unpacked.has(name)) unpacked.set(name, unpack(fetched(name)));
   return unpacked.get(name);
 };
 
@@ -31,11 +32,11 @@ function alone() {
 }
 
 async function start(say) {
-  say("Loading Python");
-  python = await loadPyodide({ indexURL: new URL("pyodide/", here).href });
-  say("Loading NumPy");
-  await Promise.all([python.loadPackage("numpy", { messageCallback: () => {} }), archive("nnlit.zip")]);
-  say("Loading nnlit");
+  say("Loading Python and NumPy");
+  const book = fetched("nnlit.zip"); // comes meanwhile
+  book.catch(() => {});
+  python = await loadPyodide({ indexURL: new URL("pyodide/", here).href, packages: ["numpy"] });
+  await unpack(book);
   python.runPython(`import os, sys; os.chdir("${FOLDER}"); sys.path[:0] = ["${FOLDER}", "/book"]`);
   session = python.pyimport("live_session");
   alone();

@@ -20,7 +20,7 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
 
 from bs4 import BeautifulSoup  # noqa: E402
 from fontTools import subset  # noqa: E402
-from live import bars, make  # noqa: E402
+from live import bars, make, places  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
 from quarto import mend  # noqa: E402
@@ -163,7 +163,7 @@ class Finisher:
         name, text = file.relative_to(self.site), file.read_text(encoding="utf-8")
         chapter = self.chapters.get(str(name))
         digest = self.made_of.copy()
-        digest.update(repr((str(name), text, chapter and self.weaver.known(chapter))).encode())
+        digest.update(repr((str(name), text, chapter and (self.weaver.known(chapter), places(chapter)))).encode())
         kept = FINISHED / f"{name.stem}-{digest.hexdigest()[:16]}.html"
         if not kept.exists():
             keep(kept, self.finished(name, text, chapter))

@@ -40,7 +40,7 @@ def vendored(folder: Path) -> list[Path]:
     for wanted, name in SUM.findall((folder / "README.md").read_text(encoding="utf-8")):
         found.append(folder / name)
         if hashlib.sha256(found[-1].read_bytes()).hexdigest() != wanted:
-            raise SystemExit(f"live: {found[-1].relative_to(ROOT)} is not the file that its README.md gives the sum of")
+            raise SystemExit(f"live: {folder.name}/{name} is not the file that its README.md gives the sum of")
     return found
 
 
@@ -57,8 +57,8 @@ def beyond(code: str) -> str:
 
 
 def drawn(cell: Cell) -> str:
-    """The anchor of the figure that a cell draws which the page does not show; empty if there is no drawing it here."""
-    found = None if cell.shown or not FIGURES.exists() else DRAWS.search(cell.code)
+    """The anchor of the figure that a hidden cell draws; empty if the page cannot draw it, or readers move it already."""
+    found = None if cell.shown or not FIGURES.exists() or "interactive=" in cell.code else DRAWS.search(cell.code)
     return f"fig-{found[1]}" if found else ""
 
 
@@ -78,20 +78,19 @@ def why_not(chapter: Chapter, k: int) -> str:
     return next(filter(None, (beyond(chapter.cells[i].code) for i in [*above(chapter)[k], k])), "")
 
 
+def places(chapter: Chapter) -> list[tuple[str, str, str, str]]:
+    """Where a page has a bar: the cell's id, the digest of its code, why it does not run, the figure that it draws."""
+    found = [(c, why_not(chapter, k), drawn(c)) for k, c in enumerate(chapter.cells)]
+    return [(c.id, digest(c.code), why, figure) for c, why, figure in found if c.shown or (figure and not why)]
+
+
 def bars(page: BeautifulSoup, chapter: Chapter) -> None:
     """Under each cell, and under each figure that can be drawn anew, the place for what live.js puts there."""
-    found = False
-    for k, cell in enumerate(chapter.cells):
-        figure = drawn(cell)
-        there = page.select_one(f'[data-cell="{cell.id}"]') if cell.shown else page.find(id=figure) if figure else None
-        reason = why_not(chapter, k)
-        if there is None or figure and reason:
-            continue
-        more = f' data-why="{reason}"' if reason else ""
-        more += f' data-figure="{figure}"' if figure else ""
-        there.insert_after(Markup(f'<div class="live-bar" data-cell="{cell.id}" data-digest="{digest(cell.code)}"{more}></div>'))
-        found = True
-    if found and page.body:
+    for name, mark, why, figure in places(chapter):
+        if there := page.find(id=figure) if figure else page.select_one(f'[data-cell="{name}"]'):
+            more = f' data-why="{why}"' if why else f' data-figure="{figure}"' if figure else ""
+            there.insert_after(Markup(f'<div class="live-bar" data-cell="{name}" data-digest="{mark}"{more}></div>'))
+    if places(chapter) and page.body:
         page.body.append(Markup('<script src="live.js" defer></script>\n'))
 
 
@@ -118,13 +117,15 @@ def zipped(target: Path, files: dict[str, bytes]) -> None:
 
 def package(chapters: Iterable[Chapter]) -> dict[str, bytes]:
     """What nnlit.zip holds: the package, the helpers that cells import, and what cells read; {name in it: content}."""
-    files = [*ROOT.glob("nnlit/*.py"), *ROOT.glob("nnlit/data/*"), *NBS.glob("_*.py"), *NBS.glob("_*/*.py"), *NBS.glob("live_*.py"),
-             *NBS.glob("mutants/*"), *ROOT.glob("benchmarks/results/*.json")]
+    patterns = ["nnlit/*.py", "nnlit/data/*", "nbs/_*.py", "nbs/_*/*.py", "nbs/live_*.py", "nbs/mutants/*",
+                "benchmarks/results/*.json"]
     left_out = {"nnlit/_modidx.py", *(f"nbs/{name}.py" for name in BEYOND), *sum(LARGE.values(), ())}
     if not FIGURES.exists():
         left_out.add("nbs/_figures.py")  # then live_session.py has something in its place that draws nothing
-    found = {name: f.read_bytes() for f in files if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
-    for name in {m for c in chapters for cell in c.cells for m in re.findall(r'"(\w+\.ipynb)"', cell.code)}:  # a few read a notebook
+    found = {name: f.read_bytes() for pattern in patterns for f in ROOT.glob(pattern)
+             if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
+    codes = "\n".join(cell.code for c in chapters for cell in c.cells)
+    for name in set(re.findall(r'"(\w+\.ipynb)"', codes)):  # a few cells read a notebook
         found[f"nbs/{name}"] = without_outputs(NBS / name)
     return found
 
@@ -157,12 +158,11 @@ def make(site: Path, chapters: Iterable[Chapter]) -> None:
     for chapter in chapters:
         if any(c.shown for c in chapter.cells):
             (target / f"{chapter.key}.json").write_text(cells(chapter), encoding="utf-8")
-    for name in ("live.js", "live.css"):
-        shutil.copyfile(NBS / name, site / name)
+    shutil.copyfile(NBS / "live.js", site / "live.js")
     worker = (NBS / "service-worker.js").read_text(encoding="utf-8")
-    made = sorted(f for f in site.rglob("*") if f.is_file() and "pyodide" not in f.parts and f.suffix in (".html", ".js", ".css", ".json", ".zip"))
-    marks = {"BUILD": made, "RUNTIME": vendored(PYODIDE)}
-    for mark, files in marks.items():
-        total = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)).hexdigest()[:12]
+    kinds = (".html", ".js", ".css", ".json", ".zip")
+    made = sorted(f for f in site.rglob("*") if f.is_file() and "pyodide" not in f.parts and f.suffix in kinds)
+    for mark, of in {"BUILD": made, "RUNTIME": vendored(PYODIDE)}.items():
+        total = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in of)).hexdigest()[:12]
         worker = worker.replace(f'"{mark}"', f'"{total}"', 1)
     (site / "service-worker.js").write_text(worker, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which cells above it a cell of a notebook needs: those that bind the names it uses, and those that change what is bound to them.
+"""Which cells above it a cell of a notebook needs: those that bind the names it uses, and those that change what is bound.
 
 The page runs these first when a reader runs a cell, and not all that stands above. Where this is in doubt a cell is needed: that
 costs time, and the other way an answer.
@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass, field
 
 # Calls that change nothing they are given: of NumPy, of Python, and methods of arrays, strings, dictionaries
-PURE = {"abs", "all", "any", "astype", "bool", "copy", "dict", "enumerate", "float", "format", "frozenset", "getattr", "hasattr", "int",
-        "isinstance", "issubclass", "items", "join", "keys", "len", "list", "max", "mean", "min", "print", "range", "repr", "reshape",
-        "reversed", "round", "set", "sorted", "str", "strip", "sum", "swapaxes", "tolist", "transpose", "tuple", "type", "values",
-        "zip", "argmax", "std", "var", "ravel", "nonzero", "dot", "map", "filter", "id", "ndim", "any", "all"}
+PURE = {"abs", "all", "any", "argmax", "astype", "bool", "copy", "dict", "dot", "enumerate", "filter", "float",
+        "format", "frozenset", "getattr", "hasattr", "id", "int", "isinstance", "issubclass", "items", "join",
+        "keys", "len", "list", "map", "max", "mean", "min", "nonzero", "print", "range", "ravel", "repr",
+        "reshape", "reversed", "round", "set", "sorted", "std", "str", "strip", "sum", "swapaxes", "tolist",
+        "transpose", "tuple", "type", "values", "var", "zip"}
 # Methods that move a generator of random numbers on
-DRAWS = {"choice", "exponential", "integers", "normal", "permutation", "permuted", "random", "shuffle", "standard_normal", "uniform"}
+DRAWS = {"choice", "exponential", "integers", "normal", "permutation", "permuted", "random", "shuffle", "standard_normal",
+         "uniform"}
 # Calls that change how everything below behaves, or what a helper of the book keeps (nbs/_field.py)
 EFFECTS = {"ask", "hear", "set_printoptions", "seterr", "seed", "filterwarnings", "simplefilter"}
 
@@ -27,7 +29,7 @@ class Names:
     uses: set[str] = field(default_factory=set)
     later: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
-    lends: set[str] = field(default_factory=set)  # to a call that may change them: a layer that is called, a network that is fitted
+    lends: set[str] = field(default_factory=set)  # to a call, which may change them
     effects: bool = False
 
 
@@ -145,8 +147,8 @@ def made(tree: ast.Module) -> set[str]:
 def generators(cells: list[Names], codes: list[str]) -> None:
     """Whoever calls a function that draws random numbers moves its generator on."""
     named = {name for code in codes for name in re.findall(r"^(\w+) = (?:np\.random\.)?default_rng\(", code, re.M)}
-    draws = {name: cell.later & named for cell, code in zip(cells, codes, strict=True) for name in re.findall(r"^def (\w+)", code, re.M)
-             if cell.later & named}
+    defined = [re.findall(r"^def (\w+)", code, re.M) for code in codes]
+    draws = {name: cell.later & named for cell, names in zip(cells, defined, strict=True) for name in names if cell.later & named}
     for cell in cells:
         cell.changes |= cell.lends & named
         for name in cell.uses & draws.keys():
