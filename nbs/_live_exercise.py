@@ -7,6 +7,7 @@ import __future__
 
 import ast
 import json
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -101,7 +102,7 @@ def run_check(parts: Parts, names: dict[str, Any]) -> dict[str, Any]:
             node = where.node_of(error)
             said = [*turn(s, names), *(Explainer(names).said(node.test) if node else [])]
             message = [str(error)] if str(error) else []
-            return {"state": "wrong", "line": ast.unparse(node.test) if node else s.source, "said": [*said, *message]}
+            return {"state": "wrong", "line": where.text_of(node.test) if node else s.source, "said": [*said, *message]}
         except Exception as error:  # not our code
             return {"state": "wrong", "line": s.source if not s.defines else f"the check of {parts.write[0]}",
                     "said": [*turn(s, names), f"{type(error).__name__}: {error}"], "error": error}
@@ -125,8 +126,12 @@ class Failing:
     """A statement of the check, compiled so that the assertion that fails in it can be found."""
 
     def __init__(self, s: Statement) -> None:
-        self.tree = ast.parse(s.source)
+        self.source, self.tree = s.source, ast.parse(s.source)
         self.code = compile(self.tree, CHECK, "exec", LATER)
+
+    def text_of(self, node: ast.expr) -> str:
+        """As the book has it."""
+        return ast.get_source_segment(self.source, node) or ast.unparse(node)
 
     def node_of(self, error: BaseException) -> ast.Assert | None:
         trace, line = error.__traceback__, 0
@@ -144,7 +149,8 @@ def answer(above: list[tuple[str, str]], parts: Parts, text: str, run: str = "na
         return {**to_write(left), "trouble": None, "printed": ""}
     own = module("exercise")
     names, result = own.__dict__, dict[str, Any]()
-    with printing() as out:
+    with printing() as out, warnings.catch_warnings(), np.errstate(), np.printoptions():  # which cells may set
+        warnings.simplefilter("ignore")
         try:
             wanted = names_read([*statements(text), *parts.check, *parts.given])
             code = page_code([code for cell, code in above if cell not in skip], wanted, run)

@@ -56,7 +56,7 @@ holds it behind the #, which a browser keeps to itself, compressed; code that ca
     const mistake = !r.mistake ? "" : make("a", { href: `mistakes.html#${r.anchor}`, class: "yours-mistake" }, r.mistake);
     return make("li", { class: r.verdict.replace(" ", "-") },
       make("p", { class: "yours-head" }, verdict(r.verdict), " ", make("code", {}, r.name), ` ${r.shape} `, mistake),
-      r.hint ? make("p", {}, sentence(r.hint) + (/[.?!]$/.test(r.hint) ? "" : ".")) : "",
+      r.hint ? make("p", {}, r.hint + (/[.?!]$/.test(r.hint) ? "" : ".")) : "",
       r.verdict !== "right" && r.advice ? make("p", {}, make("b", {}, "To do: "), r.advice) : "",
       differing(r.entries),
       make("p", { class: "yours-small" }, `${r.checked} entries looked at, relative error ${r.error}`));
@@ -98,6 +98,7 @@ holds it behind the #, which a browser keeps to itself, compressed; code that ca
       running = true;
       act.setAttribute("aria-disabled", "true");
       stop.hidden = false;
+      upgrade(false); // whose colours come along with Python
       editor?.mark(null);
       self.say("Running");
       try {
@@ -163,6 +164,11 @@ holds it behind the #, which a browser keeps to itself, compressed; code that ca
   // ------------------------------------------------------------------------------------------------ the checker
 
   function checkerHere() {
+    if (live.why) {
+      checker.classList.add("yours-not");
+      checker.append(make("p", {}, live.why));
+      return;
+    }
     const examples = JSON.parse(document.querySelector(".yours-examples").textContent);
     const titles = Object.keys(examples);
     const choose = make("select", { id: "yours-example" }, ...titles.map((t) => make("option", {}, t)));
@@ -211,7 +217,6 @@ holds it behind the #, which a browser keeps to itself, compressed; code that ca
       more: [field("Input shape", shape), field("dtype", dtype), button("Link to this code", share)] });
     checker.append(link, make("p", { class: "yours-small" }, "It runs in this page, on your machine; nothing is sent. ",
       "What can be checked is found by trying: classes with forward and backward, pairs of functions, losses."));
-    if (live.why) checker.append(make("p", { class: "yours-small" }, live.why));
     choose.addEventListener("change", () => {
       here.value = examples[choose.value];
       from.hidden = link.hidden = true;

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
+from threadpoolctl import threadpool_limits
 from yours import Exercise, answers, asked, exercises
 
 from nnlit.mistakes import MISTAKES
@@ -188,6 +189,13 @@ def source(path: Path) -> dict[str, str]:
     import nbformat
 
     return {c.id: c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Products as small as these are slower on several, where other tests run beside."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.mark.parametrize("name", EXERCISES)
