@@ -252,6 +252,14 @@ def test_shapes_are_cut_at_the_edge() -> None:
     assert 'clip-path="url(#plot0)"' in svg and 'id="plot0"' in svg
 
 
+def test_bars_on_a_logarithmic_axis_stand_on_its_end() -> None:
+    ax = Figure(figsize=(3, 2), layout="constrained").subplots()
+    (bar,) = ax.bar([0.5], [100], width=0.06)
+    ax.set(yscale="log", ylim=(0.7, 4000))
+    (mark,) = bar.marks()
+    assert mark.box.bottom == ax.inside().bottom and ax.inside().holds(mark.box, 1e-6) and mark.box.height > 10
+
+
 REFUSED = {
     "ax.hist": lambda ax: ax.hist([1, 2]), "ax.twinx": lambda ax: ax.twinx(),
     "plot(drawstyle=": lambda ax: ax.plot([1], drawstyle="steps"),
