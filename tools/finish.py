@@ -25,7 +25,7 @@ from linked import Linker, LinkError  # noqa: E402
 from live import bars, make, places  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from missing import missing  # noqa: E402
-from narrow import fit  # noqa: E402
+from narrow import SCROLLERS, fit  # noqa: E402
 from pages import Markup, classes, parse, written  # noqa: E402
 from paint import paint, prepare  # noqa: E402
 from previews import Previews  # noqa: E402
@@ -49,18 +49,6 @@ REMOTE_IMPORT = re.compile(r'@import\s*(?:url\()?["\']?(?:https?:)?//[^;]*;')
 # What both renderers write and an accessibility checker rightly minds: a landmark without a name, a button that calls
 # itself a landmark, an icon that calls itself a picture
 LANDMARKS = {"navbar": "Site", "quarto-sidebar": "Chapters", "TOC": "On this page", "quarto-secondary-nav": "This chapter"}
-# Whatever scrolls sideways can be reached and scrolled by keyboard; what does not scroll is no stop on the way
-SCROLLERS = """<script>
-(() => {
-  const mark = () => document.querySelectorAll("main pre, .formula, figure.picture, main table, .sheet-scroll").forEach(box => {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
-  });
-  addEventListener("load", mark);
-  addEventListener("resize", mark);
-  addEventListener("toggle", mark, true);
-})();
-</script>
-"""
 
 
 def no_other_host(page: BeautifulSoup) -> None:

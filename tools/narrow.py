@@ -13,7 +13,7 @@ from pages import AsWritten, Markup, classes
 TOKEN = re.compile(r"(<[^>]*>)|(\n)|([^<\n]+)")
 TAG = re.compile(r"<[^>]*>")
 COMMENT = re.compile(r'( +)(<span class="co">(?:(?!<span class="co">).)*?</span>)((?:</\w+>)*)$')
-NARROW, USUAL = 36, 46  # characters of code that a screen of 320 px shows beside each other, and one of 390
+NARROW, USUAL = 30, 46  # characters of code that a screen of 320 px shows beside each other, and one of 390
 # In CSS pixels on a screen of 390: the text's width, what a box (exercise, check) takes of it, and the least size of letters
 WIDTH, BOX, LEAST = 356, 42, 11
 UNIT, MOST = 1.5, 1.36  # pixels of a figure's unit at its own size; how much larger its letters can be without meeting others
@@ -30,10 +30,42 @@ addEventListener("copy", event => {
 });
 </script>
 """
+# On a phone a long page is laid out section by section as the reader comes near, until a link or an answer asks for the whole
+PARTS = """<script>
+if (!location.hash && matchMedia("(max-width: 640px)").matches) document.documentElement.classList.add("in-parts");
+</script>
+"""
+# Whatever scrolls sideways can be reached and scrolled by keyboard; what does not scroll is no stop on the way
+SCROLLERS = """<script>
+(() => {
+  const boxes = "main pre, .formula, figure.picture, main table, .sheet-scroll", root = document.documentElement.classList;
+  const mark = list => list.map(box => [box, box.scrollWidth > box.clientWidth]).forEach(([box, wide]) => {
+    if (wide) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  });
+  const under = top => [...top.querySelectorAll(boxes)];
+  const whole = () => { root.remove("in-parts"); mark(under(document)); };
+  const near = new IntersectionObserver(seen => seen.forEach(part => {
+    if (part.isIntersecting && root.contains("in-parts")) { mark(under(part.target)); near.unobserve(part.target); }
+  }), {rootMargin: "800px"});
+  addEventListener("load", () => {
+    if (!root.contains("in-parts")) return whole();
+    mark(under(document).filter(box => !box.closest("main > section")));
+    document.querySelectorAll("main > section").forEach(part => near.observe(part));
+  });
+  let asked = 0;
+  for (const name of ["resize", "toggle"])
+    addEventListener(name, () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(whole); }, true);
+  addEventListener("click", event => { if (event.target.closest?.('a[href*="#"]') && root.contains("in-parts")) whole(); }, true);
+  addEventListener("beforeprint", whole);
+})();
+</script>
+"""
 
 
 def fit(page: BeautifulSoup) -> None:
     """Mark what a narrow screen shows otherwise."""
+    if page.head:
+        page.head.append(Markup(PARTS))
     rows = [turned(code) for code in page.select("main pre code")]
     if any(rows) and page.body:
         page.body.append(Markup(COPIED))
