@@ -41,7 +41,8 @@ def typst_math(node: Node) -> list[Node]:
     """A formula with its source as its text alternative, and its number if it has one."""
     tex, number = tidy(node["c"][1])
     alternative = quoted(re.sub(r"\s+", " ", tex))
-    call = f"#numbered({quoted(number)}, {alternative})[" if number else f"#formula({alternative})["
+    given = f"{alternative}, key: KEY" if node["c"][0]["t"] == "DisplayMath" else alternative
+    call = f"#numbered({quoted(number)}, {given})[" if number else f"#formula({given})["
     end = f"{label(f'eq-{number}')}];" if number else "];"
     return [raw("typst", call), {"t": "Math", "c": [node["c"][0], tex]}, raw("typst", end)]
 
@@ -93,7 +94,7 @@ def typst_div(node: Node) -> list[Node] | None:
     if "sheet" in classes:
         return typst_sheet(node)
     kind = next((c for c in classes if c in KINDS), "")
-    call_of = f"{kind}.with(key: KEY)" if kind == "report" else kind
+    call_of = "report(key: KEY)" if kind == "report" else kind
     return call(call_of, rewrite(led_up(blocks), for_typst), anchor=anchor) if kind else None
 
 
