@@ -131,7 +131,7 @@ def mentions(chapters: list[Document], terms: list[str]) -> dict[str, list[str]]
 
 def paragraphs(blocks: Any) -> Iterator[Node]:
     """The paragraphs of these blocks, without those of tables, whose rows may be repeated, and of what is no running text."""
-    aside = [inner for node in nodes(blocks) if node["t"] in ("Table", "Figure") or node["t"] == "Div" and "summary" in node["c"][0][1]
+    aside = [inner for node in nodes(blocks) if node["t"] in ("Table", "Figure") or (node["t"] == "Div" and "summary" in node["c"][0][1])
              for inner in nodes(node["c"])]
     without = set(map(id, aside))
     for node in nodes(blocks):

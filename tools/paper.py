@@ -14,8 +14,8 @@ from typing import Any
 import fit
 import matplotlib
 import typst
-from notebooks import ROOT, BookError
 from back import answers, figures, indexed, leaf
+from notebooks import ROOT, BookError
 from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree, unfolded
 
 PRINT = ROOT / "tools" / "print"
