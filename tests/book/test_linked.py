@@ -185,7 +185,8 @@ def linker(url: str = "") -> Linker:
 def made(body: str, url: str = "") -> str:
     page = parse(PAGE.format(body))
     typeset(page, Typesetter(), "a page")
-    linker(url).link(chapter(), page)
+    links = linker(url)
+    links.link(links.equations["2.1"], page)
     return written(page)
 
 
