@@ -40,7 +40,7 @@ class Picture:
     """A finished figure: SVG inside HTML, with its caption; its text alternative where pictures cannot be shown.
 
     narrow: the same for a narrow screen, its parts one below the other.
-    interactive: the name of a function in interactive.js that lets the reader move the figure; data: what it needs, as JSON.
+    interactive: the name of a script in interactive/ that lets the reader move the figure; data: what it needs, as JSON.
     """
     name: str
     svg: str
