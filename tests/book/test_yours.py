@@ -213,7 +213,7 @@ def test_the_books_answer_passes_its_check_and_the_starting_text_does_not(name: 
 
 def answered(exercise: Exercise, text: str) -> dict[str, Any]:
     how = {key: exercise.entry[key] for key in ("run", "skip") if key in exercise.entry}
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):  # folders that the page's last cells would clear away
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):  # folders that a later cell clears away
         found = answer(exercise.above, exercise.parts, text, **how)
         sys.modules.pop("exercise", None)
         gc.collect()
