@@ -264,11 +264,13 @@ def split(code: str, write: list[str], given: Iterable[str] = (), hide: Iterable
 
 def without_drawings(every: list[Statement]) -> list[Statement]:
     """The statements that do not draw: that use no name of the modules that do, nor what such a name has made."""
-    drawn, kept = set[str](), list[Statement]()
+    tools, drawn, kept = set[str](), set[str](), list[Statement]()
     for s in every:
         modules = {s.node.module or ""} if isinstance(s.node, ast.ImportFrom) else {
             a.name for n in [s.node] if isinstance(n, ast.Import) for a in n.names}
-        if any(m.split(".")[0] in DRAWING for m in modules) or s.reads & drawn:
+        if any(m.split(".")[0] in DRAWING for m in modules) or (s.defines and s.reads & tools):
+            tools |= s.binds
+        elif not s.defines and s.reads & (tools | drawn):
             drawn |= s.binds
         else:
             drawn -= s.binds

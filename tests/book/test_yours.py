@@ -2,8 +2,11 @@
 
 import ast
 import functools
+import gc
 import re
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -210,7 +213,11 @@ def test_the_books_answer_passes_its_check_and_the_starting_text_does_not(name: 
 
 def answered(exercise: Exercise, text: str) -> dict[str, Any]:
     how = {key: exercise.entry[key] for key in ("run", "skip") if key in exercise.entry}
-    return answer(exercise.above, exercise.parts, text, **how)
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):  # folders that a later cell clears away
+        found = answer(exercise.above, exercise.parts, text, **how)
+        sys.modules.pop("exercise", None)
+        gc.collect()
+    return found
 
 
 @pytest.mark.parametrize("old, new, state, said", [
@@ -259,6 +266,7 @@ def address(site: Path) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 @contextmanager
