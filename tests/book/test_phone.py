@@ -169,6 +169,15 @@ def test_first_paint(site: Path, address: str, browser: Any, scheme: str) -> Non
     assert not faults, "\n".join(faults)
 
 
+def test_a_page_opened_as_a_file_is_silent(site: Path, browser: Any) -> None:
+    tab = browser.new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.goto((site / "softmax.html").as_uri(), wait_until="load")
+    assert not said, said
+    tab.close()
+
+
 def test_a_link_into_a_page_laid_out_in_parts_arrives(address: str, browser: Any) -> None:
     tab = browser.new_page(viewport={"width": 390, "height": 844})
     tab.emulate_media(reduced_motion="reduce")
