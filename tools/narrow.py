@@ -13,7 +13,7 @@ from pages import AsWritten, Markup, classes
 TOKEN = re.compile(r"(<[^>]*>)|(\n)|([^<\n]+)")
 TAG = re.compile(r"<[^>]*>")
 COMMENT = re.compile(r'( +)(<span class="co">(?:(?!<span class="co">).)*?</span>)((?:</\w+>)*)$')
-NARROW, USUAL = 30, 46  # characters of code that a screen of 320 px shows beside each other, and one of 390
+NARROW, USUAL = 30, 45  # characters of code that a screen of 320 px shows beside each other, and one of 390
 # In CSS pixels on a screen of 390: the text's width, what a box (exercise, check) takes of it, and the least size of letters
 WIDTH, BOX, LEAST = 356, 42, 11
 UNIT, MOST = 1.5, 1.36  # pixels of a figure's unit at its own size; how much larger its letters can be without meeting others

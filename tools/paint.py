@@ -15,13 +15,19 @@ from bs4 import BeautifulSoup, Tag
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
-from pages import classes
+from pages import Markup, classes
 
 from _weave import keep
 
 KEPT = Path(__file__).resolve().parents[1] / "_stage" / "paint"  # fonts and sheets, by a digest of what they are made of
 EARLY = ("source-sans-3-latin-wght-normal", "source-serif-4-latin-wght-normal")  # the frame and the title, the text
 MATHS = ("KaTeX_Main-Regular", "KaTeX_Math-Italic")
+# By a script, as a browser refuses to preload from a file and says so; before the first sheet, behind which scripts wait
+PRELOAD = """<script>
+if (location.protocol !== "file:") for (const href of "{}".split(" "))
+  document.head.append(Object.assign(document.createElement("link"), {{rel: "preload", as: "font", crossOrigin: "", href}}));
+</script>
+"""
 WEIGHTS = (400, 700)  # of the text's fonts: no rule asks for more or less
 TAGS, STYLES = re.compile(r"<[^>]*>"), re.compile(r"(?s)<(script|style)\b.*?</\1>")
 SPAN = re.compile(r"<span\b|</span>")
@@ -46,9 +52,8 @@ def prepare(page: BeautifulSoup, up: str = "") -> None:
     fonts = [f"fonts/{name}" for name in EARLY]
     if start.find('class="katex"') != -1:
         fonts += [f"site_libs/katex/fonts/{name}" for name in MATHS]
-    for font in fonts:
-        attributes = {"rel": "preload", "href": f"{up}{font}.woff2", "as": "font", "type": "font/woff2", "crossorigin": ""}
-        (first.insert_before if first else head.append)(page.new_tag("link", attrs=attributes))
+    early = Markup(PRELOAD.format(" ".join(f"{up}{font}.woff2" for font in fonts)))
+    (first.insert_before if first else head.append)(early)
 
 
 def join(page: BeautifulSoup) -> None:
@@ -147,7 +152,7 @@ def sheets(site: Path, words: Words) -> None:
     names = sorted(words.names)
     for bundle, parts in words.bundles:
         texts = []
-        for part in parts.split():
+        for part in filter(lambda part: (site / part).exists(), parts.split()):
             css = (site / part).read_text(encoding="utf-8")
             to = relpath(dirname(part) or ".", dirname(bundle))
             texts.append(ADDRESS.sub(lambda m, to=to: f"url({m[1]}{normpath(f'{to}/{m[2]}')}{m[1]})", css))  # type: ignore[misc]

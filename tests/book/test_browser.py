@@ -15,7 +15,7 @@ from conftest import PAGES, by_quarto
 
 FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
 # Bytes of a page with all it loads, half of them fonts. Quarto brings Bootstrap whole, twice, and more scripts: about 170,000
-LIGHT, LIGHT_BY_QUARTO = 525_000, 700_000
+LIGHT, LIGHT_BY_QUARTO = 400_000, 680_000
 
 
 @pytest.fixture(scope="module")

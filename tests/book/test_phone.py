@@ -169,6 +169,28 @@ def test_first_paint(site: Path, address: str, browser: Any, scheme: str) -> Non
     assert not faults, "\n".join(faults)
 
 
+def test_a_page_opened_as_a_file_is_silent(site: Path, browser: Any) -> None:
+    tab = browser.new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.goto((site / "softmax.html").as_uri(), wait_until="load")
+    assert not said, said
+    tab.close()
+
+
+def test_a_link_into_a_page_laid_out_in_parts_arrives(address: str, browser: Any) -> None:
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    tab.emulate_media(reduced_motion="reduce")
+    tab.goto(f"{address}/softmax.html", wait_until="load")
+    assert tab.evaluate("document.documentElement.classList.contains('in-parts')")
+    tab.locator("main .sections summary").click()
+    tab.locator("main .sections a").last.click()
+    tab.wait_for_timeout(1500)
+    place = tab.evaluate("document.getElementById(decodeURIComponent(location.hash.slice(1))).getBoundingClientRect().top")
+    assert 0 <= place <= 844 and tab.evaluate("scrollY") > 5000, place
+    tab.close()
+
+
 CODE = """<main><div class="sourceCode"><pre class="sourceCode"><code class="sourceCode">{}</code></pre></div></main>"""
 
 
@@ -197,7 +219,8 @@ def test_formulas_break_before_relations() -> None:
         broken = breakable(formula)
         assert plain(broken) == plain(formula) and broken.count("<span") == broken.count("</span>")
         assert broken.count('class="clause"') == clauses, tex
-    assert re.search(r'class="katex-base"><span class="katex-strut"[^>]*></span><span class="mrel">', breakable(katex("a = b", True)))
+    begun = re.compile(r'class="katex-base"><span class="katex-strut"[^>]*></span><span class="mrel">')
+    assert begun.search(breakable(katex("a = b", True)))
 
 
 def test_style_sheets_keep_what_pages_name() -> None:
@@ -217,7 +240,8 @@ def test_scripts_wait_and_sheets_are_joined() -> None:
     prepare(page)
     text = written(page)
     assert '<script src="b.js" defer="">' in text and '<script src="m.js" type="module">' in text
-    assert text.count('rel="stylesheet"') == 2 and 'data-of="a.css b.css"' in text and text.index("preload") < text.index("dark.css")
+    assert text.count('rel="stylesheet"') == 2 and 'data-of="a.css b.css"' in text
+    assert text.index("preload") < text.index("dark.css")
 
 
 def test_fallbacks_have_the_measure_of_the_fonts() -> None:
