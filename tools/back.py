@@ -16,7 +16,7 @@ ANSWERS = "Answers to the exercises"
 
 
 def group(chapter: Document) -> str:
-    """What the numbers of a chapter's figures begin with: 16 for 16a_layer_norm, A in the appendices, nothing on the home page."""
+    """What the numbers of a chapter's figures begin with: 16 for 16a_layer_norm, A in the appendices, nothing at home."""
     stem = re.match(r"0*(\d+)[a-z]?_", chapter.path.name)
     return "" if not stem or not chapter.part else "A" if chapter.part == "Appendices" else stem[1]
 
@@ -53,8 +53,8 @@ def answers(chapters: list[Document]) -> None:
             number = re.sub(r".*-", "", anchor)
             for block in blocks:
                 if block["t"] == "Div" and "answer" in block["c"][0][1] and "folded" not in block["c"][0][1]:
-                    there = f"{anchor}-answered" + (f"-{len(inner)}" if any(b["t"] == "Div" and "answered" in b["c"][0][1]
-                                                                              for b in inner) else "")
+                    more = any(b["t"] == "Div" and "answered" in b["c"][0][1] for b in inner)
+                    there = f"{anchor}-answered" + (f"-{len(inner)}" if more else "")
                     inner.append({"t": "Div", "c": [["", ["answered"], [["there", there]]], []]})
                     moved.append({"t": "Div", "c": [[there, ["solution"], [["number", number], ["from", anchor]]],
                                                     rewrite(block["c"][1][1:], opened)]})
@@ -95,8 +95,8 @@ def indexed(chapters: list[Document]) -> None:
     book = Book()
     used = mentions(chapters, [term for term, _ in book.terms()])
     anchors = {n["c"][0][0] for c in chapters for n in nodes(c.blocks) if n["t"] in ("Span", "CodeBlock", "Div", "Figure")}
-    words = ("The number of the page that defines a term, or makes a name of the package, is bold. A name is listed with the page "
-             "on which each other chapter first uses it; a listing counts where it begins.")
+    words = ("The number of the page that defines a term, or makes a name of the package, is bold. A name is listed with the "
+             "page on which each other chapter first uses it; a listing counts where it begins.")
     lead = {"t": "Div", "c": [["", ["lead"], []], [{"t": "Para", "c": [string(words)]}]]}
     last.blocks = [last.blocks[0], lead, raw("typst", typst_index(entries(book, used, anchors)), block=True)]
 
@@ -114,7 +114,7 @@ def mentions(chapters: list[Document], terms: list[str]) -> dict[str, list[str]]
         met = {term for term in terms if re.sub(r"\W+", "-", term.lower()).strip("-") in seen}
         for para in paragraphs(chapter.blocks):
             text, starts = "", []
-            for k, inline in enumerate(para["c"]):
+            for inline in para["c"]:
                 starts.append(len(text))
                 text += inline["c"] if inline["t"] == "Str" else " " if inline["t"] in ("Space", "SoftBreak") else "\0"
             marks = []
@@ -131,9 +131,10 @@ def mentions(chapters: list[Document], terms: list[str]) -> dict[str, list[str]]
 
 def paragraphs(blocks: Any) -> Iterator[Node]:
     """The paragraphs of these blocks, without those of tables, whose rows may be repeated, and of what is no running text."""
-    aside = [inner for node in nodes(blocks) if node["t"] in ("Table", "Figure") or (node["t"] == "Div" and "summary" in node["c"][0][1])
-             for inner in nodes(node["c"])]
-    without = set(map(id, aside))
+    def aside(node: Node) -> bool:
+        return node["t"] in ("Table", "Figure") or (node["t"] == "Div" and "summary" in node["c"][0][1])
+
+    without = {id(inner) for node in nodes(blocks) if aside(node) for inner in nodes(node["c"])}
     for node in nodes(blocks):
         if node["t"] in ("Para", "Plain") and id(node) not in without:
             yield node

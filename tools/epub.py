@@ -3,12 +3,16 @@
 import re
 import uuid
 import zipfile
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from notebooks import particulars
 from paper import PRINT, compile_typst
 from trees import Document, Node, div, inlines, nodes, pandoc, part_heading, raw, rewrite, string, tidy, tree
+
+ROOM = 64  # hundredths of the page for a formula, a seventh being kept for what `breadth` does not see, and its number
 
 
 def metadata(value: Any) -> Node:
@@ -45,6 +49,35 @@ def for_epub(node: Node) -> list[Node] | None:
     return None
 
 
+def breadth(element: ElementTree.Element) -> float:
+    """About how wide a formula in MathML is, in its own size; of a wide one at most a seventh less than it is."""
+    kind, inner = element.tag.rpartition("}")[2], [breadth(e) for e in element]
+    text = (element.text or "").strip()
+    if kind in ("mi", "mn", "mtext"):
+        return 0.5 * len(element.text or "")
+    if kind == "mo":  # a relation or a sign stands off from its sides
+        return 0.0 if text in ("", "\u2061") else 1.25 if text in "=≈≠≤≥<>→∈←⟹+−-±·×:≔" else 0.4 * len(text)
+    if kind == "mspace":
+        return float(element.get("width", "0em").removesuffix("em"))
+    if kind in ("msub", "msup", "msubsup"):
+        return inner[0] + 0.7 * max(inner[1:])
+    if kind in ("munder", "mover", "munderover"):
+        return max(1.4 * inner[0], *(0.7 * width for width in inner[1:]))
+    if kind == "mtable":
+        columns = zip_longest(*([breadth(cell) for cell in row] for row in element), fillvalue=0.0)
+        return sum(max(column) + 0.4 for column in columns)
+    if kind == "mfrac":
+        return max(inner) + 0.2
+    return 0.0 if kind == "annotation" else sum(inner) + (0.8 if kind == "msqrt" else 0)
+
+
+def whole(formula: re.Match[str]) -> str:
+    """A displayed formula that is as small as a narrow page asks, so that all of it is seen."""
+    width = breadth(ElementTree.fromstring(formula[0]))
+    size = f' style="font-size: clamp(0.4em, {ROOM / width:.2f}vw, 1em)"' if width > 15 else ""
+    return f"<math{size}{formula[0][5:]}"
+
+
 def mended(page: str, name: str) -> str:
     """A page of pandoc's, titled as its first heading; a line of code that wraps goes on to the right of where it begins."""
     def line(m: re.Match[str]) -> str:
@@ -54,6 +87,8 @@ def mended(page: str, name: str) -> str:
     if title := re.search(r"<h[12]\b[^>]*>(.*?)</h", page, re.S):
         page = re.sub(r"<title>.*?</title>", lambda _: f"<title>{re.sub('<[^>]*>', '', title[1])}</title>", page, count=1)
     page = re.sub(r'(<span id="cb[\d-]+")><a href="#cb[^>]*></a>( *)', line, page)
+    page = re.sub(r"^ *code span\.\w+ \{.*\n", "", page, flags=re.M)  # pandoc's colours: epub.css has the site's
+    page = re.sub(r'<math\b[^>]*display="block".*?</math>', whole, page, flags=re.S)
     apart = "".join(f"(?<!<{script}>)" for script in ("msup", "msub", "munder", "msubsup"))  # ln 2, but not ln² or max over k
     page = re.sub(apart + r"(<mrow><mi[^>]*>\w+</mi><mo>&#8289;</mo></mrow>)(?=<m(?:[in]|sub|frac)\b)",
                   r'\1<mspace width="0.167em"/>', page)

@@ -7,7 +7,6 @@ the right, so nothing that is done in one moves another.
 
 import io
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +35,6 @@ class Change:
     """What a chapter is given: mm of height to each page, and the keys of what may give way."""
     give: float = 0.0
     loose: set[str] = field(default_factory=set)
-    least: float = -math.inf
     tried: list[float] = field(default_factory=list)
 
 
@@ -68,8 +66,8 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
         count, rest = last - first, full[last - 1]
         if count and rest < LEAST + 0.04:
             up, down = rest * HEIGHT / count, -(LEAST + 0.06 - rest) * HEIGHT / count
-            steps = [s for s in (up * 1.15 + 0.5, down * 1.1 - 0.4, down * 1.6 - 0.8, up * 1.8 + 1) if abs(change.give + s) <= MOST]
-            steps = [s for s in steps if round(change.give + s, 1) not in change.tried]
+            steps = [up * 1.15 + 0.5, down * 1.1 - 0.4, down * 1.6 - 0.8, up * 1.8 + 1]
+            steps = [s for s in steps if abs(change.give + s) <= MOST and round(change.give + s, 1) not in change.tried]
             if steps:
                 best = min(steps, key=abs)
                 change.give = round(change.give + best, 1)

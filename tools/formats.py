@@ -49,7 +49,8 @@ def make(folder: Path) -> None:
     """Both books, and what programs read, into a folder, if what they are made of has changed."""
     executed = execute_all()
     parts = [repr(nb.cells) for _, nb in executed]
-    files = [*ROOT.glob("tools/*.py"), *(f for f in PRINT.rglob("*") if f.is_file()), ROOT / "_quarto.yml", ROOT / "settings.ini", *NBS.glob("*.css")]
+    files = [*ROOT.glob("tools/*.py"), *(f for f in PRINT.rglob("*") if f.is_file())]
+    files += [ROOT / "_quarto.yml", ROOT / "settings.ini", *NBS.glob("*.css")]
     stamp = digest(files, *parts)
     mark = folder / ".made"
     if mark.exists() and mark.read_text() == stamp:

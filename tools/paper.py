@@ -87,10 +87,10 @@ def typst_div(node: Node) -> list[Node] | None:
         return call("answer", rewrite(title, for_typst), rewrite(led_up(blocks[1:]), for_typst), anchor=anchor)
     if "answered" in classes or "solution" in classes:
         places = dict(node["c"][0][2])
-        words = label(places["there"])[1:] if "answered" in classes else f"{quoted(places['number'])}, {label(places['from'])[1:]}"
         if "answered" in classes:
-            return [raw("typst", f"#answered({words})", block=True)]
-        return call(f"solution({words})", rewrite(led_up(blocks), for_typst), anchor=anchor)
+            return [raw("typst", f"#answered({label(places['there'])[1:]})", block=True)]
+        function = f"solution({quoted(places['number'])}, {label(places['from'])[1:]})"
+        return call(function, rewrite(led_up(blocks), for_typst), anchor=anchor)
     if "sheet" in classes:
         return typst_sheet(node)
     kind = next((c for c in classes if c in KINDS), "")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from _weave import Book
@@ -22,14 +23,18 @@ SEE = {  # words that a reader may look for, and the term or entry under which t
 ALSO = {  # terms of one thing, or of things that are mistaken for each other
     "Glorot initialization": ["Xavier initialization"], "Kaiming initialization": ["He initialization"],
     "analytic gradient": ["numerical gradient"], "central difference": ["forward difference", "complex step"],
-    "numerical gradient": ["gradient check"], "L2 regularization": ["weight decay", "AdamW"], "weight decay": ["L2 regularization"],
+    "numerical gradient": ["gradient check"], "L2 regularization": ["weight decay", "AdamW"],
+    "weight decay": ["L2 regularization"],
     "momentum": ["velocity", "Nesterov momentum"], "dead unit": ["dying ReLU"], "dying ReLU": ["dead unit", "leaky ReLU"],
     "vanishing gradient": ["exploding gradient"], "exploding gradient": ["gradient clipping"], "logit": ["softmax"],
     "softmax": ["cross-entropy", "logsumexp"], "kernel": ["filter"], "filter": ["kernel"], "Correlation": ["Convolution"],
     "Convolution": ["Correlation"], "minibatch": ["batch"], "backpropagation": ["reverse mode", "chain rule"],
-    "autograd": ["computational graph"], "Kullback-Leibler divergence": ["cross-entropy"], "maximum likelihood": ["cross-entropy"],
+    "autograd": ["computational graph"], "Kullback-Leibler divergence": ["cross-entropy"],
+    "maximum likelihood": ["cross-entropy"],
     "swish": ["SwiGLU"], "kink": ["subgradient"], "batch normalization": ["layer normalization", "running statistics"],
 }
+BEGINS = {"Convolution", "Correlation", "Flatten", "Forward", "Global", "Label", "Loss", "Max", "Mean", "Mixed",
+          "Preconditioning", "Stochastic", "Top-k", "Weight"}
 HEADS = 3  # so many terms that end in one word are listed under it too
 
 
@@ -50,10 +55,7 @@ class Entry:
 
 def plain(term: str) -> str:
     """A term as an index writes it: no capital that only the beginning of a sentence gave it."""
-    first = term.split()[0]
-    return term[0].lower() + term[1:] if first[1:].islower() and first in ("Convolution", "Correlation", "Flatten", "Forward", "Global",
-                                                                           "Label", "Loss", "Max", "Mean", "Mixed", "Preconditioning",
-                                                                           "Stochastic", "Top-k", "Weight") else term
+    return term[0].lower() + term[1:] if term.split()[0] in BEGINS else term
 
 
 def entries(book: Book, mentions: dict[str, list[str]], anchors: set[str]) -> list[Entry]:
@@ -93,7 +95,7 @@ def typst_index(entries: list[Entry]) -> str:
     return "#subject(" + ",\n".join(groups) + ")"
 
 
-def array(items: "map[str]") -> str:
+def array(items: Iterable[str]) -> str:
     """A Typst array of what is Typst already."""
     return "(" + "".join(f"{item}, " for item in items) + ")"
 
@@ -103,4 +105,5 @@ def literal(entry: Entry) -> str:
     made, used = (array(map(lambda a: f"label({json.dumps(a)})", places)) for places in (entry.made, entry.used))
     see = array(map(lambda name: json.dumps(name, ensure_ascii=False), entry.see))
     name = json.dumps(entry.name, ensure_ascii=False)
-    return f"(name: {name}, code: {str(entry.code).lower()}, made: {made}, used: {used}, see: {see}, under: {array(map(literal, entry.under))})"
+    under, code = array(map(literal, entry.under)), str(entry.code).lower()
+    return f"(name: {name}, code: {code}, made: {made}, used: {used}, see: {see}, under: {under})"

@@ -25,7 +25,7 @@ from numbering import figures
 from _weave import TERM, read_chapter
 from _weave import anchor as term_anchor
 
-INK, FACES = "#1f2328", "'Source Sans 3', 'DejaVu Sans', Verdana, sans-serif"  # Verdana is wide: an EPUB's pictures have no fonts inside
+INK, FACES = "#1f2328", "'Source Sans 3', 'DejaVu Sans', Verdana, sans-serif"  # an EPUB's pictures have no fonts inside
 ABOUT = "About this book"  # the home page, whose own title is the book's
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 REFERENCE = re.compile(r"(\(\d+[a-z]?\.\d+\)|(?<=equation\u00a0)\d+[a-z]?\.\d+)")
