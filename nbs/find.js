@@ -1,4 +1,4 @@
-/* The search box of every page: a button in the bar opens it, "/" or "s" too, or the event "nnlit:search".
+/* The search box of every page: a button in the bar opens it, Ctrl-K too, or the event "nnlit:search", whose detail is asked at once.
 
 What is asked for comes with find-index.js, the engine and the index in one script, loaded when the box is opened for the first
 time; as a script it also comes to a page that was opened as a file. Whoever follows a hit finds its words marked there, until
@@ -50,8 +50,9 @@ Escape or the next search. */
     return loading;
   }
 
-  function show() {
+  function show(words) {
     if (!dialog) build();
+    if (words) input.value = words;
     if (dialog.open) return;
     document.documentElement.classList.add("find-shown");
     dialog.showModal();
@@ -236,13 +237,11 @@ Escape or the next search. */
 
   // -------------------------------------------------------------------------------------------------------------- keys
 
-  const typing = (e) => e.target.closest?.("input, textarea, select, [contenteditable], .cm-editor");
-  button.addEventListener("click", show);
-  document.addEventListener("nnlit:search", show);
+  button.addEventListener("click", () => show());
+  document.addEventListener("nnlit:search", (e) => show(e.detail));
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape" && !dialog?.open) clear();
-    const control = e.ctrlKey || e.metaKey, plain = !control && !e.altKey && !typing(e);
-    if (!e.defaultPrevented && ((plain && (e.key === "/" || e.key === "s")) || (control && e.key === "k"))) {
+    if (!e.defaultPrevented && (e.ctrlKey || e.metaKey) && e.key === "k") {
       e.preventDefault();
       show();
     }

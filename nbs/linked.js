@@ -94,20 +94,8 @@
   };
   const seen = (el) => el && el.getClientRects().length > 0;
 
-  /** Go to the search, with words in it if there are any; a page with another search says how in window.bookSearch. */
-  function search(words = "") {
-    if (window.bookSearch) return window.bookSearch(words);
-    const toggle = $(".navbar-toggler");
-    let box = $("#quarto-search input, input[type=search]:not(#missing-words)");
-    if (box && !seen(box) && seen(toggle)) toggle.click();
-    const button = $("#quarto-search button");
-    if (!box && button) { button.click(); box = $(".aa-Input"); }
-    setTimeout(() => {
-      if (!box) return;
-      box.focus();
-      if (words) { box.value = words; box.dispatchEvent(new Event("input", { bubbles: true })); }
-    }, seen(box) ? 0 : 400);
-  }
+  /** Open the search (find.js), with words in it if there are any. */
+  const search = (words = "") => document.dispatchEvent(new CustomEvent("nnlit:search", { detail: words }));
 
   function contents() {
     const link = chapter() || $("#quarto-sidebar a[href]"), button = $(".quarto-btn-toggle");

@@ -38,8 +38,8 @@ from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
 CARDS = ROOT / "_stage" / "previews"  # and what cards show of them
-NAMES = ("find", "finish", "linked", "live", "maths", "narrow", "needs", "numbering", "pages", "paint", "previews", "quarto", "weave",
-         "yours")
+NAMES = ("find", "finish", "linked", "live", "maths", "narrow", "needs", "numbering", "pages", "paint", "previews", "quarto",
+         "weave", "yours")
 TOOLS = [ROOT / "tools" / f"{name}.py" for name in NAMES]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock",
            *NBS.glob("_live_*.py"), NBS / "yours.toml"]
@@ -147,8 +147,9 @@ class Finisher:
         name, text = file.relative_to(self.site), file.read_text(encoding="utf-8")
         chapter = self.chapters.get(str(name))
         digest = self.made_of.copy()
-        known = chapter and (self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures), places(chapter))
-        digest.update(repr((str(name), text, known)).encode())
+        if chapter:
+            known = self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures), places(chapter)
+        digest.update(repr((str(name), text, known if chapter else None)).encode())
         own = f"{name.stem}-{digest.hexdigest()[:16]}"
         kept, cards = FINISHED / f"{own}.html", CARDS / f"{own}.js"
         if not (kept.exists() and cards.exists()):
