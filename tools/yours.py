@@ -23,9 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NBS = ROOT / "nbs"
 sys.path[:0] = [str(NBS), str(ROOT)]
 
-from nnlit.mistakes import MISTAKES  # noqa: E402
 
-from _live_check import anchor  # noqa: E402
 from _live_examples import EXAMPLES  # noqa: E402
 from _live_exercise import parts_of  # noqa: E402
 from _live_split import Parts  # noqa: E402
@@ -120,17 +118,6 @@ def boxes(page: BeautifulSoup, chapter: Chapter) -> None:
         page.body.append(Markup(SCRIPT))
         if page.head:
             page.head.append(Markup('<link rel="stylesheet" href="yours.css">\n'))
-    if chapter.key == "mistakes":
-        entries(page)
-
-
-def entries(page: BeautifulSoup) -> None:
-    """An anchor for each mistake in the table of all, unless it has one."""
-    rows = [(row, head.get_text().strip()) for row in page.select("table.index tbody tr") if (head := row.find(["th", "td"]))]
-    for name in MISTAKES:
-        first = next((row for row, words in rows if words == name), None)
-        if first is not None and not page.find(id=anchor(name)):
-            first["id"] = anchor(name)
 
 
 def make_yours(site: Path, chapters: Iterable[Chapter]) -> None:
