@@ -3,23 +3,31 @@
 A page may end early because what comes next is in one piece: then that listing may be parted anywhere, or that picture floats. A
 chapter may end with a few lines on a page of their own: then its pages become a little higher or lower. Each chapter opens on
 the right, so nothing that is done in one moves another.
+
+That takes several looks, so what was found is kept: in _stage for the next build, and by `python tools/fit.py` for every build
+of these chapters, in print/fits.json.
 """
 
+import hashlib
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from notebooks import ROOT, STAGE
 from PIL import Image
 
 LEAST = 0.2  # of the text's height: of a page that is filled, and at most what stays empty at the end of one
-TIMES = 3  # that pages are looked at
+TIMES = 10  # that pages are looked at, at most
 MOST = 9.0  # mm by which the pages of a chapter are higher or lower
 TOP, HEIGHT, PAPER = 28.0, 242.0, 297.0  # mm, as in book.typ
+KEPT, FOUND = ROOT / "tools" / "print" / "fits.json", STAGE / "fits.json"
 PLACES = """
 #context [#metadata((
   marks: query(<mark>).map(m => (m.value, m.location().page())),
@@ -32,10 +40,11 @@ PLACES = """
 
 @dataclass
 class Change:
-    """What a chapter is given: mm of height to each page, and the keys of what may give way."""
+    """What a chapter is given: mm of height to each page, and the keys of what may give way; and what else was tried."""
     give: float = 0.0
     loose: set[str] = field(default_factory=set)
-    tried: list[float] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)  # paragraphs that would part from what they lead up to
+    tried: dict[float, int] = field(default_factory=dict)  # how many pages were wrong with so many mm
 
 
 def filled(page: bytes) -> float:
@@ -43,7 +52,7 @@ def filled(page: bytes) -> float:
     ink = np.asarray(Image.open(io.BytesIO(page)).convert("L")) < 235  # (rows, columns)
     mm = PAPER / len(ink)
     rows = np.flatnonzero(ink.any(axis=1))
-    rows = rows[(rows * mm > TOP - 2) & (rows * mm < TOP + HEIGHT + MOST / 2)]
+    rows = rows[(rows * mm > TOP - 2) & (rows * mm < TOP + HEIGHT + MOST + 1)]
     return float((rows[-1] + 1) * mm - TOP) / HEIGHT if len(rows) else 0.0
 
 
@@ -51,29 +60,35 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
     """Note for each chapter what to change; whether there is something."""
     full = [filled(page) for page in pages]
     bounds = list(zip(places["openings"][1:], [e for e in places["ends"] if e not in places["parts"]][1:]))
+    marks: list[tuple[str, int]] = places["marks"]
+    pages_of = dict(marks)
+    follows = {key: following for (key, _), (following, _) in pairwise(marks)}
     firsts: dict[int, list[str]] = {}
-    for key, page in places["marks"]:
+    for key, page in marks:
         firsts.setdefault(page, []).append(key)
-    changed = False
+    before = {key: (change.give, set(change.loose)) for key, change in changes.items()}
     for key, (first, last) in zip(keys, bounds):
         change = changes[key]
-        for page in range(first, last):
-            if full[page - 1] < 1 - LEAST + 0.02:
-                culprit = next((k for k in firsts.get(page + 1, []) if k not in change.loose), None)
-                if culprit:
-                    change.loose.add(culprit)
-                    changed = True
-        count, rest = last - first, full[last - 1]
-        if count and rest < LEAST + 0.04:
-            up, down = rest * HEIGHT / count, -(LEAST + 0.06 - rest) * HEIGHT / count
-            steps = [up * 1.15 + 0.5, down * 1.1 - 0.4, down * 1.6 - 0.8, up * 1.8 + 1]
-            steps = [s for s in steps if abs(change.give + s) <= MOST and round(change.give + s, 1) not in change.tried]
-            if steps:
-                best = min(steps, key=abs)
-                change.give = round(change.give + best, 1)
-                change.tried.append(change.give)
-                changed = True
-    return changed
+        parted = {k for k in change.loose if k.endswith("p") and pages_of[k] != pages_of[follows.get(k, k)]}
+        change.kept |= parted
+        change.loose -= parted
+        gaps = [page for page in range(first, last) if 0 < full[page - 1] < 1 - LEAST and full[page] > 0]
+        thin = last > first and full[last - 1] < LEAST
+        change.tried[change.give] = len(gaps) + thin + len(parted)
+        culprits = [next((k for k in firsts.get(page + 1, [])[:3] if k not in change.loose | change.kept), None) for page in gaps]
+        change.loose |= {k for k in culprits if k}
+        if thin or (gaps and not any(culprits) and not parted):
+            change.give = tried_next(change, last - first, full[last - 1] if thin else 1)
+    return before != {key: (change.give, change.loose) for key, change in changes.items()}
+
+
+def tried_next(change: Change, count: int, rest: float) -> float:
+    """How much higher the pages of a chapter are to be, whose last holds so little, or one of which stays empty."""
+    up, down = rest * HEIGHT / count, (LEAST + 0.03 - rest) * HEIGHT / count
+    steps = sorted([1.15 * up + 0.5, -1.1 * down - 0.4, -1.6 * down - 0.8, 1.8 * up + 1], key=abs) if rest < LEAST else []
+    gives = [round(change.give + s, 1) for s in steps] + [1.5, -1.5, 3, -3, 4.5, -4.5, 6, -6, 7.5, -7.5]
+    fresh = [give for give in gives if abs(give) <= MOST and give not in change.tried]
+    return fresh[0] if fresh else change.give
 
 
 def written(key: str, source: str, change: Change) -> str:
@@ -87,16 +102,36 @@ def written(key: str, source: str, change: Change) -> str:
 
 def fit(sources: dict[str, str], folder: Path, compile: Callable[..., Any], compiler: Any) -> dict[str, Change]:
     """Write the chapters' files so that their pages are filled."""
+    marks = {key: hashlib.sha256(source.encode()).hexdigest()[:16] for key, source in sources.items()}
     changes = {key: Change() for key in sources}
+    for kept in (KEPT, FOUND):
+        for key, (mark, give, loose) in json.loads(kept.read_text(encoding="utf-8")).items() if kept.exists() else ():
+            if marks.get(key) == mark:
+                changes[key] = Change(give, set(loose))
     for time in range(TIMES + 1):
+        if time == TIMES:  # what was best
+            for change in changes.values():
+                change.give = min(change.tried, key=lambda give: (change.tried[give], abs(give)))
         for key, source in sources.items():
             file, text = folder / f"chapter-{key}.typ", written(key, source, changes[key])
             if not file.exists() or file.read_text(encoding="utf-8") != text:
                 file.write_text(text, encoding="utf-8")
-        if time == TIMES:
-            break
-        pages = compile(format="png", ppi=18)
-        places = json.loads(compiler.query("<places>", field="value", one=True))
-        if not look(pages, places, list(sources), changes):
-            break
+        if time < TIMES:
+            pages = compile(format="png", ppi=18)
+            places = json.loads(compiler.query("<places>", field="value", one=True))
+            if not look(pages, places, list(sources), changes):
+                break
+    keep({key: (marks[key], change.give, sorted(change.loose)) for key, change in changes.items()})
     return changes
+
+
+def keep(found: dict[str, tuple[str, float, list[str]]]) -> None:
+    """Note what was found, for the next time that a chapter is the same; of a book in a test, nothing."""
+    if len(found) > 10:
+        FOUND.parent.mkdir(exist_ok=True)
+        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(change)}" for key, change in found.items())
+        FOUND.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":  # what this machine's last build found becomes that with which every build begins
+    shutil.copyfile(FOUND, KEPT)

@@ -115,7 +115,7 @@ def led_up(blocks: list[Node]) -> list[Node]:
 
     marked: list[Node] = []
     for this, next in zip(blocks, [*blocks[1:], {"t": "Header"}]):
-        function = f"leading-up({quoted(next['t'])})"
+        function = f"leading-up({quoted(next['t'])}, key: KEY)"
         marked += [this] if this["t"] != "Para" or is_text(next) else call(function, [this])
     return marked
 
@@ -182,7 +182,8 @@ def typst_chapter(chapter: Document) -> str:
     text = pandoc(tree(blocks), "json", "typst", "--wrap=preserve")
     text = FORMULA.sub(lambda m: STOP.sub(lambda space: space[1] or "#", OPERATOR.sub(r'op("\1")', m[0])), text)
     pieces = text.split("key: KEY")
-    return "".join(f'{piece}key: "{chapter.key}-{k}"' for k, piece in enumerate(pieces[:-1])) + pieces[-1]
+    kinds = ["p" if piece.endswith('", ') and "#leading-up(" in piece[-40:] else "" for piece in pieces]
+    return "".join(f'{piece}key: "{chapter.key}-{k}{kinds[k]}"' for k, piece in enumerate(pieces[:-1])) + pieces[-1]
 
 
 def typst_source(chapters: list[Document]) -> dict[str, str]:
@@ -219,7 +220,7 @@ def checked(compiler: typst.Compiler, **options: Any) -> Any:
 def pdf(chapters: list[Document], folder: Path) -> Path:
     """The book as PDF, accessible as PDF/UA-1 asks, its pages as full as tools/fit.py can make them."""
     sources = typst_source(chapters)
-    body, part = "\n#title-page\n#set page(header: running, footer: folio)\n#contents\n", ""
+    body, part = "\n#title-page\n#set page(header: running)\n#contents\n", ""
     for chapter in chapters:
         if chapter.part != part:
             part = chapter.part
