@@ -22,7 +22,7 @@ from bs4 import BeautifulSoup  # noqa: E402
 from find import box, index  # noqa: E402
 from fontTools import subset  # noqa: E402
 from linked import Linker, LinkError  # noqa: E402
-from live import bars, make, places  # noqa: E402
+from live import bars, make, offline, places  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from missing import missing  # noqa: E402
 from narrow import SCROLLERS, fit  # noqa: E402
@@ -221,8 +221,9 @@ def finish(site: Path) -> None:
             sheet.write_text(REMOTE_IMPORT.sub("", text), encoding="utf-8")
     lean_icons(site)
     make_yours(site, finisher.chapters.values())
-    paint(site)
     make(site, finisher.chapters.values())
+    paint(site)
+    offline(site)
 
 
 def books(site: Path) -> None:

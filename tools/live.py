@@ -159,6 +159,10 @@ def make(site: Path, chapters: Iterable[Chapter]) -> None:
         if any(c.shown for c in chapter.cells):
             (target / f"{chapter.key}.json").write_text(cells(chapter), encoding="utf-8")
     shutil.copyfile(NBS / "live.js", site / "live.js")
+
+
+def offline(site: Path) -> None:
+    """Put the service worker beside the pages when all else is there: it is another for each build, and for each Python."""
     worker = (NBS / "service-worker.js").read_text(encoding="utf-8")
     kinds = (".html", ".js", ".css", ".json", ".zip")
     made = sorted(f for f in site.rglob("*") if f.is_file() and "pyodide" not in f.parts and f.suffix in kinds)

@@ -106,10 +106,11 @@ class Words:
                 self.formulas.update(TAGS.sub("", formula))
                 self.ams.update(*re.findall(r'class="[^"]*(?:amsrm|mathbb)[^"]*"[^>]*>([^<]*)', formula))
         for file in site.rglob("*.js"):
-            if file.name == "search.js":
+            if "pyodide" in file.parts:
                 continue
             text = file.read_text(encoding="utf-8")
-            self.letters.update(text)
+            if file.name != "codemirror.js":  # what it holds of other letters it does not show
+                self.letters.update(text)
             self.names |= COLLAPSE if file.name.startswith("bootstrap") and not called else set(re.findall(r"[\w-]+", text))
         for file in site.rglob("*.css"):
             self.letters.update(file.read_text(encoding="utf-8"))
