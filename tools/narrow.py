@@ -17,6 +17,7 @@ NARROW, USUAL = 30, 45  # characters of code that a screen of 320 px shows besid
 # In CSS pixels on a screen of 390: the text's width, what a box (exercise, check) takes of it, and the least size of letters
 WIDTH, BOX, LEAST = 356, 42, 11
 UNIT, MOST = 1.5, 1.36  # pixels of a figure's unit at its own size; how much larger its letters can be without meeting others
+FINE = re.compile(r"-?\d+\.\d\d+")
 SIZE = re.compile(r"font-size: ([\d.]+)px")
 BOXES = ["exercise", "check", "mistake", "definition"]
 
@@ -66,11 +67,34 @@ def fit(page: BeautifulSoup) -> None:
     """Mark what a narrow screen shows otherwise."""
     if page.head:
         page.head.append(Markup(PARTS))
+    for part in page.select("main > section"):
+        part["style"] = f"--tall: {height(part):.0f}px"
     rows = [turned(code) for code in page.select("main pre code")]
     if any(rows) and page.body:
         page.body.append(Markup(COPIED))
     for svg in page.select("figure.picture > svg"):
         legible(svg)
+        rounded(svg)
+
+
+def height(part: Tag) -> float:
+    """How high a section is on a phone, in pixels and rather too much: one that turned out higher would lie over the next."""
+    lines = [line for pre in part.find_all("pre") for line in pre.get_text().split("\n")]
+    rows = sum(1 + len(line) // 30 for line in lines)
+    texts = [text for text in part.find_all(string=True) if not text.find_parent(("pre", "svg", "script"))]
+    formulas = sum(text.count('class="formula"') for text in texts)  # which are set by now
+    words = sum(12 if isinstance(text, Markup) else len(text) for text in texts)
+    drawn, blocks = len(part.find_all("figure")), len(part.find_all(["p", "li", "tr", "h2", "h3", "summary", "pre"]))
+    return 1.1 * words + 90 * formulas + 19 * rows + 600 * drawn + 36 * blocks + 200
+
+
+def rounded(svg: Tag) -> None:
+    """Places in a drawing to a tenth of a point: what nobody sees is a fifth of a page's weight."""
+    for shape in svg.find_all(True):
+        for name in ("d", "x", "y", "points"):
+            if name in shape.attrs and "scale" not in str(shape.get("transform")):
+                places = FINE.sub(lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), str(shape[name]))
+                shape[name] = re.sub(r"\s*\n\s*", " ", places)
 
 
 def turned(code: Tag) -> bool:

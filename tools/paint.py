@@ -28,6 +28,9 @@ if (location.protocol !== "file:") for (const href of "{}".split(" "))
   document.head.append(Object.assign(document.createElement("link"), {{rel: "preload", as: "font", crossOrigin: "", href}}));
 </script>
 """
+# In smalldocs' script: it copies what is seen, and turned lines have their comments below them; it looks for the section that
+# is being read, which lays out the whole page, also where the list of sections is not shown
+MENDED = {"code.innerText": "code.textContent", "const spy = () => {": "const spy = () => { if (innerWidth < 1200) return;"}
 WEIGHTS = (400, 700)  # of the text's fonts: no rule asks for more or less
 TAGS, STYLES = re.compile(r"<[^>]*>"), re.compile(r"(?s)<(script|style)\b.*?</\1>")
 SPAN = re.compile(r"<span\b|</span>")
@@ -196,8 +199,11 @@ def fonts(site: Path, words: Words) -> None:
 
 def paint(site: Path) -> None:
     """Make the site's sheets and fonts small, once its pages are written."""
-    for script in site.rglob("smalldocs.js"):  # copies what is seen, where turned lines have their comments below them
-        script.write_text(script.read_text(encoding="utf-8").replace("code.innerText", "code.textContent"), encoding="utf-8")
+    for script in site.rglob("smalldocs.js"):
+        text = script.read_text(encoding="utf-8")
+        for was, becomes in MENDED.items():
+            text = text.replace(was, becomes)
+        script.write_text(text, encoding="utf-8")
     words = Words(site)
     sheets(site, words)
     fonts(site, words)
