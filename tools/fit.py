@@ -70,10 +70,11 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
     for key, (first, last) in zip(keys, bounds):
         change = changes[key]
         parted = {k for k in change.loose if k.endswith("p") and pages_of[k] != pages_of[follows.get(k, k)]}
-        change.kept |= parted
-        change.loose -= parted
-        gaps = [page for page in range(first, last) if 0 < full[page - 1] < 1 - LEAST and full[page] > 0]
-        thin = last > first and full[last - 1] < LEAST
+        firm = {k for k in parted if follows.get(k, k) in change.loose or follows.get(k, k).endswith("p")}
+        change.loose = (change.loose | {follows[k] for k in parted - firm}) - firm
+        change.kept |= firm
+        gaps = [page for page in range(first, last) if 0 < full[page - 1] < 1 - LEAST + 0.015 and full[page] > 0]
+        thin = last > first and full[last - 1] < LEAST + 0.015
         change.tried[change.give] = len(gaps) + thin + len(parted)
         culprits = [next((k for k in firsts.get(page + 1, [])[:3] if k not in change.loose | change.kept), None) for page in gaps]
         change.loose |= {k for k in culprits if k}
@@ -84,10 +85,10 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
 
 def tried_next(change: Change, count: int, rest: float) -> float:
     """How much higher the pages of a chapter are to be, whose last holds so little, or one of which stays empty."""
-    up, down = rest * HEIGHT / count, (LEAST + 0.03 - rest) * HEIGHT / count
-    steps = sorted([1.15 * up + 0.5, -1.1 * down - 0.4, -1.6 * down - 0.8, 1.8 * up + 1], key=abs) if rest < LEAST else []
+    up, down = rest * HEIGHT / count, (LEAST + 0.05 - rest) * HEIGHT / count
+    steps = sorted([1.15 * up + 0.5, -1.1 * down - 0.4, -1.6 * down - 0.8, 1.8 * up + 1], key=abs) if rest < 1 else []
     gives = [round(change.give + s, 1) for s in steps] + [1.5, -1.5, 3, -3, 4.5, -4.5, 6, -6, 7.5, -7.5]
-    fresh = [give for give in gives if abs(give) <= MOST and give not in change.tried]
+    fresh = [give for give in gives if -2 * MOST <= give <= MOST and give not in change.tried]
     return fresh[0] if fresh else change.give
 
 
