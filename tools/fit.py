@@ -24,7 +24,7 @@ from notebooks import ROOT, STAGE
 from PIL import Image
 
 LEAST = 0.2  # of the text's height: of a page that is filled, and at most what stays empty at the end of one
-TIMES = 10  # that pages are looked at, at most
+TIMES = 5  # that pages are looked at, at most
 MOST = 9.0  # mm by which the pages of a chapter are higher or lower
 TOP, HEIGHT, PAPER = 28.0, 242.0, 297.0  # mm, as in book.typ
 KEPT, FOUND = ROOT / "tools" / "print" / "fits.json", STAGE / "fits.json"
@@ -43,8 +43,15 @@ class Change:
     """What a chapter is given: mm of height to each page, and the keys of what may give way; and what else was tried."""
     give: float = 0.0
     loose: set[str] = field(default_factory=set)
+    more: dict[str, float] = field(default_factory=dict)  # mm of space beside what stands on a page that is nearly full enough
     kept: set[str] = field(default_factory=set)  # paragraphs that would part from what they lead up to
-    tried: dict[float, int] = field(default_factory=dict)  # how many pages were wrong with so many mm
+    tried: list[float] = field(default_factory=list)
+    best: tuple[int, float, set[str], dict[str, float]] = (10**6, 0.0, set(), {})  # how many pages were wrong with what
+
+    def note(self, wrong: int) -> None:
+        """How many pages are wrong as things stand."""
+        self.tried.append(self.give)
+        self.best = min(self.best, (wrong, self.give, set(self.loose), dict(self.more)), key=lambda state: state[0])
 
 
 def filled(page: bytes) -> float:
@@ -66,35 +73,49 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
     firsts: dict[int, list[str]] = {}
     for key, page in marks:
         firsts.setdefault(page, []).append(key)
-    before = {key: (change.give, set(change.loose)) for key, change in changes.items()}
+    before = {key: (change.give, set(change.loose), dict(change.more)) for key, change in changes.items()}
     for key, (first, last) in zip(keys, bounds):
         change = changes[key]
+        gaps = [page for page in range(first, last) if 0 < full[page - 1] < 1 - LEAST + 0.015 and full[page] > 0]
+        thin = last > first and full[last - 1] < LEAST + 0.015
         parted = {k for k in change.loose if k.endswith("p") and pages_of[k] != pages_of[follows.get(k, k)]}
-        change.kept |= parted
-        change.loose -= parted
-        gaps = [page for page in range(first, last) if 0 < full[page - 1] < 1 - LEAST and full[page] > 0]
-        thin = last > first and full[last - 1] < LEAST
-        change.tried[change.give] = len(gaps) + thin + len(parted)
+        change.note(len(gaps) + thin + len(parted))
+        firm = {k for k in parted if follows.get(k, k) in change.loose or follows.get(k, k).endswith("p")}
+        change.loose = (change.loose | {follows[k] for k in parted - firm}) - firm
+        change.kept |= firm
         culprits = [next((k for k in firsts.get(page + 1, [])[:3] if k not in change.loose | change.kept), None) for page in gaps]
         change.loose |= {k for k in culprits if k}
-        if thin or (gaps and not any(culprits) and not parted):
+        spread = [wider(change, firsts.get(page, []), 1 - LEAST + 0.02 - full[page - 1])
+                  for page, culprit in zip(gaps, culprits) if not culprit and not parted]
+        if thin or False in spread:
             change.give = tried_next(change, last - first, full[last - 1] if thin else 1)
-    return before != {key: (change.give, change.loose) for key, change in changes.items()}
+            change.more.clear()
+    return before != {key: (change.give, change.loose, change.more) for key, change in changes.items()}
+
+
+def wider(change: Change, keys: list[str], missing: float) -> bool:
+    """Space out what stands on a page, if little is missing; whether that is so."""
+    here = [key for key in keys if not key.endswith("p") and key not in change.more]
+    if not here or missing * HEIGHT > 4.5 * len(here):
+        return False
+    change.more |= {key: round(missing * HEIGHT / len(here) + 0.1, 1) for key in here}
+    return True
 
 
 def tried_next(change: Change, count: int, rest: float) -> float:
     """How much higher the pages of a chapter are to be, whose last holds so little, or one of which stays empty."""
-    up, down = rest * HEIGHT / count, (LEAST + 0.03 - rest) * HEIGHT / count
-    steps = sorted([1.15 * up + 0.5, -1.1 * down - 0.4, -1.6 * down - 0.8, 1.8 * up + 1], key=abs) if rest < LEAST else []
+    up, down = rest * HEIGHT / count, (LEAST + 0.05 - rest) * HEIGHT / count
+    steps = sorted([1.15 * up + 0.5, -1.1 * down - 0.4, -1.6 * down - 0.8, 1.8 * up + 1], key=abs) if rest < 1 else []
     gives = [round(change.give + s, 1) for s in steps] + [1.5, -1.5, 3, -3, 4.5, -4.5, 6, -6, 7.5, -7.5]
-    fresh = [give for give in gives if abs(give) <= MOST and give not in change.tried]
+    fresh = [give for give in gives if -2 * MOST <= give <= MOST and give not in change.tried]
     return fresh[0] if fresh else change.give
 
 
 def written(key: str, source: str, change: Change) -> str:
     """A chapter's file."""
     def loosened(m: re.Match[str]) -> str:
-        return f"{m[0]}, loose: true" if m[1] in change.loose else m[0]
+        more = f", more: {change.more[m[1]]}mm" if m[1] in change.more else ""
+        return m[0] + (", loose: true" if m[1] in change.loose else "") + more
 
     text = re.sub(r'key: "([^"]+)"', loosened, source)
     return f'#import "book.typ": *\n#show: chapter-pages.with(give: {change.give}mm)\n{text}\n'
@@ -105,13 +126,13 @@ def fit(sources: dict[str, str], folder: Path, compile: Callable[..., Any], comp
     marks = {key: hashlib.sha256(source.encode()).hexdigest()[:16] for key, source in sources.items()}
     changes = {key: Change() for key in sources}
     for kept in (KEPT, FOUND):
-        for key, (mark, give, loose) in json.loads(kept.read_text(encoding="utf-8")).items() if kept.exists() else ():
+        for key, (mark, give, loose, more) in json.loads(kept.read_text(encoding="utf-8")).items() if kept.exists() else ():
             if marks.get(key) == mark:
-                changes[key] = Change(give, set(loose))
+                changes[key] = Change(give, set(loose), more)
     for time in range(TIMES + 1):
         if time == TIMES:  # what was best
             for change in changes.values():
-                change.give = min(change.tried, key=lambda give: (change.tried[give], abs(give)))
+                _, change.give, change.loose, change.more = change.best
         for key, source in sources.items():
             file, text = folder / f"chapter-{key}.typ", written(key, source, changes[key])
             if not file.exists() or file.read_text(encoding="utf-8") != text:
@@ -121,11 +142,11 @@ def fit(sources: dict[str, str], folder: Path, compile: Callable[..., Any], comp
             places = json.loads(compiler.query("<places>", field="value", one=True))
             if not look(pages, places, list(sources), changes):
                 break
-    keep({key: (marks[key], change.give, sorted(change.loose)) for key, change in changes.items()})
+    keep({key: (marks[key], change.give, sorted(change.loose), change.more) for key, change in changes.items()})
     return changes
 
 
-def keep(found: dict[str, tuple[str, float, list[str]]]) -> None:
+def keep(found: dict[str, tuple[str, float, list[str], dict[str, float]]]) -> None:
     """Note what was found, for the next time that a chapter is the same; of a book in a test, nothing."""
     if len(found) > 10:
         FOUND.parent.mkdir(exist_ok=True)

@@ -109,14 +109,20 @@ def typst_sheet(side: Node) -> list[Node]:
 
 def led_up(blocks: list[Node]) -> list[Node]:
     """These blocks, a paragraph marked that leads up to a listing, a formula, a table or whatever else is no text."""
+    def is_display(node: Node) -> bool:
+        return node["t"] == "Math" and node["c"][0]["t"] == "DisplayMath"
+
     def is_text(block: Node) -> bool:
-        formula = block["t"] == "Para" and block["c"][0]["t"] == "Math" and block["c"][0]["c"][0]["t"] == "DisplayMath"
-        return block["t"] in ("Para", "Header") and not formula
+        return block["t"] in ("Para", "Header") and not (block["t"] == "Para" and is_display(block["c"][0]))
 
     marked: list[Node] = []
     for this, next in zip(blocks, [*blocks[1:], {"t": "Header"}]):
         function = f"leading-up({quoted(next['t'])}, key: KEY)"
-        marked += [this] if this["t"] != "Para" or is_text(next) else call(function, [this])
+        if this["t"] == "Para" and not is_text(next):
+            end = [] if this["c"][-1]["t"] == "Math" and is_display(this["c"][-1]) else [raw("typst", "#hold(key: KEY)")]
+            marked += call(function, [{"t": "Para", "c": [*this["c"], *end]}])
+        else:
+            marked.append(this)
     return marked
 
 
@@ -182,8 +188,14 @@ def typst_chapter(chapter: Document) -> str:
     text = pandoc(tree(blocks), "json", "typst", "--wrap=preserve")
     text = FORMULA.sub(lambda m: STOP.sub(lambda space: space[1] or "#", OPERATOR.sub(r'op("\1")', m[0])), text)
     pieces = text.split("key: KEY")
-    kinds = ["p" if piece.endswith('", ') and "#leading-up(" in piece[-40:] else "" for piece in pieces]
-    return "".join(f'{piece}key: "{chapter.key}-{k}{kinds[k]}"' for k, piece in enumerate(pieces[:-1])) + pieces[-1]
+    keys: list[str] = []
+    for k, piece in enumerate(pieces[:-1]):
+        leads = "#leading-up(" in piece[-40:]
+        if piece.endswith("#hold("):  # gives way with the paragraph that it ends
+            keys.append(next(key for key in reversed(keys) if key.endswith("p")))
+        else:
+            keys.append(f"{chapter.key}-{k}{'p' if leads else ''}")
+    return "".join(f'{piece}key: "{key}"' for piece, key in zip(pieces, keys)) + pieces[-1]
 
 
 def typst_source(chapters: list[Document]) -> dict[str, str]:

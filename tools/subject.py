@@ -9,7 +9,7 @@ from _weave import Book
 
 MOST = 12  # mentions of a term: of one that more chapters speak of, the definition alone helps
 SEE = {  # words that a reader may look for, and the term or entry under which this book speaks of the thing
-    "BPTT": "backpropagation through time", "cost": "loss", "objective": "loss", "error function": "loss",
+    "BPTT": "backpropagation through time",
     "delta rule": "gradient descent", "derivative, numerical": "numerical gradient", "finite difference": "central difference",
     "fan-in and fan-out": "Xavier initialization", "Glorot": "Xavier initialization", "Kaiming": "He initialization",
     "gradcheck": "gradient check", "KL divergence": "Kullback-Leibler divergence", "KV cache": "key-value cache",

@@ -15,6 +15,7 @@ import paper
 import pytest
 import trees
 import yaml
+from back import ANSWERS
 from conftest import ROOT, checker
 from epub import for_epub, mended
 from notebooks import BookError, Place, config, order, particulars
@@ -74,7 +75,8 @@ def test_pdf_has_parts_and_chapters_in_its_outline(pdf: PdfReader) -> None:
         elif top[-1] in parts():
             chapters += [e.title for e in entry if not isinstance(e, list)]
     assert top == ["Contents", trees.ABOUT, *parts()]
-    assert [squeezed(t) for t in chapters] == [squeezed(c.number + t) for c, t in zip(order(), titles())][1:]
+    wanted = [squeezed(c.number + t) for c, t in zip(order(), titles())][1:]
+    assert [squeezed(t) for t in chapters] == [*wanted[:-1], squeezed(ANSWERS), wanted[-1]]
 
 
 def test_pdf_numbers_every_equation(pdf: PdfReader) -> None:
@@ -215,6 +217,11 @@ def read(path: Path) -> trees.Document:
     return trees.read(Place(path, "I", "3"), path.parent)
 
 
+def typst_of(made: trees.Document) -> str:
+    """The Typst of a book of one chapter, and of what is made of it for the back."""
+    return "".join(paper.typst_source([made]).values())
+
+
 def chapter(folder: Path, text: str) -> trees.Document:
     made = read(book(folder, text))
     trees.connect([made], "https://example.org/")
@@ -243,7 +250,7 @@ def test_cells_and_terms_can_be_linked_to(tmp_path: Path) -> None:
     nbformat.write(nb, path)
     made = read(path)
     trees.connect([made], "https://example.org/")
-    source = paper.typst_source([made])
+    source = typst_of(made)
     assert "#emph[logits]" in source and "<words-term-logit>" in source and "#link(<words-term-logit>)[term]" in source
     assert '#label("words-code-cell")' in source and "#link(<words-code-cell>)[cell]" in source
 
@@ -263,7 +270,7 @@ def test_folded_code_stands_aside_in_every_format(tmp_path: Path) -> None:
     assert re.search(inside, in_epub, re.S)
     text = machines.text(copy.deepcopy(made))
     assert re.search(r"The code of check_it stands at the end.*seen.*After.*## The folded code.*def check_it", text, re.S)
-    source = paper.typst_source([made])
+    source = typst_of(made)
     aside = r'#folded\("The code of check_it", label\("words-guard"\)\).*seen.*After.*The folded code.*def check_it'
     assert re.search(aside, source, re.S), source
     assert source.count("def check_it") == 1
@@ -286,15 +293,16 @@ def test_html_of_a_cell_says_without_its_style_sheet_what_it_says_with_it(tmp_pa
     nb.cells.append(nbformat.v4.new_code_cell("x", outputs=outputs))
     nbformat.write(nb, path)
     made = read(path)
-    source = paper.typst_source([made])
-    assert re.search(r"#report\[\s*#heading\(level: 3, supplement: \[section\]\)\[Rules\]", source) and "b (x)" in source
+    source = typst_of(made)
+    heading = r'#report\(key: "words-\d+"\)\[\s*#heading\(level: 3, supplement: \[section\]\)\[Rules\]'
+    assert re.search(heading, source) and "b (x)" in source
     assert not re.search(r"\[[TC]\]|caption", source)
     assert 'font-size="15px"' in (tmp_path / "words-1-0.svg").read_text()
 
 
 def test_failed_build_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(chapters: list[trees.Document]) -> str:
-        return "#no-such-function()"
+    def broken(chapters: list[trees.Document]) -> dict[str, str]:
+        return {"words": "#no-such-function()"}
 
     old = tmp_path / "nnlit.pdf"
     old.write_text("old")
@@ -312,11 +320,16 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
             '<div class="exercise" id="exercise-1">\n\nWhy?\n\n'
             "<details><summary>Answer</summary>\n\n`#let` $x$(1) $a$.\n\n</details>\n\n</div>\n\n"
             '<div class="mistake">\n\nThis.\n\n</div>\n')
-    source = paper.typst_source([chapter(tmp_path, text)])
-    assert r"#link(<eq-3.1>)[\(3.1)]" in source and '#numbered("3.1", "y = x,")[$ y = x \\, $#label("eq-3.1")];' in source
+    source = typst_of(chapter(tmp_path, text))
+    assert r"#link(<eq-3.1>)[\(3.1)]" in source
+    equation = r'#numbered\("3.1", "y = x,", key: "words-\d+"\)\[\$ y = x \\, \$#label\("eq-3.1"\)\];'
+    assert re.search(equation, source)
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
-    assert "`#let`" in source and re.search(r"#answer\[\s*Answer\s*\]\[", source) and "#mistake[" in source
-    assert re.search(r'#exercise\[\s*#leading-up\("Div"\)\[\s*Why\?.*\]#label\("words-exercise-1"\)', source, re.S)
+    assert "#mistake[" in source and '#answered(label("words-exercise-1-answered"))' in source  # the answer is at the back
+    answer = r'#solution\("1", label\("words-exercise-1"\)\)\[.*`#let`.*\]#label\("words-exercise-1-answered"\)'
+    assert re.search(answer, source, re.S)
+    asked = r'#exercise\[\s*#leading-up\("Div", key: "words-\d+p"\)\[\s*Why\?.*\]#label\("words-exercise-1"\)'
+    assert re.search(asked, source, re.S)
     assert '#formula("x")[$x$];\\(1)' in source
 
 
@@ -325,11 +338,11 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     ("$0 \\text{ if } d \\neq e \\text{; else } 1$", 'd eq.not e#upright("; else ")'),
     ("$$x \\tag{3.1}$$\n\nTwo add (equation 3.1).", "equation~#link(<eq-3.1>)[3.1])"),
     ("It is < 1e-7.", "1e\u20117"),
-    ("See:\n\n$$x$$\n\nEnd.", '#leading-up("Para")[\nSee:\n\n]\n'),
+    ("See:\n\n$$x$$\n\nEnd.", '#leading-up("Para", key: "words-0p")[\nSee:#hold(key: "words-0p")\n\n]\n'),
     ("| a | b |\n|---|---|\n| c | d |\n\nEnd.\n\nNo.", "\n\nEnd.\n\nNo."),
 ])
 def test_details_of_setting(tmp_path: Path, text: str, typst: str) -> None:
-    assert typst in paper.typst_source([chapter(tmp_path, text)])
+    assert typst in typst_of(chapter(tmp_path, text))
 
 
 def test_columns_are_as_wide_as_what_they_show() -> None:
