@@ -25,7 +25,7 @@ from _weave import Book, Identifier
 
 LIBRARY = Path(__file__).resolve().parent / "minisearch"
 WORDS = NBS / "search_words.toml"
-SCRIPT, LOOK = "find.js", "find.css"
+SCRIPT = "find.js"
 INDEX = "find-index.js"  # loaded when somebody searches; it holds the engine too
 ENGINE = [LIBRARY / "minisearch.min.js", LIBRARY / "stemmer.min.js", NBS / "find_words.js", NBS / "find_engine.js"]
 OPEN, CLOSE = "\ue000", "\ue001"  # around a formula
@@ -261,6 +261,5 @@ def box(page: BeautifulSoup, up: str = "") -> None:
         return
     toggler = bar.select_one(".navbar-toggler")
     (toggler.insert_before if toggler else bar.append)(Markup(BUTTON))
-    head.append(Markup(f'<link rel="stylesheet" href="{up}{LOOK}">\n'
-                       '<noscript><style>.find-open { display: none }</style></noscript>\n'
+    head.append(Markup('<noscript><style>.find-open { display: none }</style></noscript>\n'
                        f'<script src="{up}{SCRIPT}" defer></script>\n'))

@@ -123,11 +123,13 @@ def written(key: str, source: str, change: Change) -> str:
 
 def fit(sources: dict[str, str], folder: Path, compile: Callable[..., Any], compiler: Any) -> dict[str, Change]:
     """Write the chapters' files so that their pages are filled."""
-    marks = {key: hashlib.sha256(source.encode()).hexdigest()[:16] for key, source in sources.items()}
+    rules = Path(__file__).read_text(encoding="utf-8") + (KEPT.parent / "book.typ").read_text(encoding="utf-8")
+    marks = {key: hashlib.sha256((rules + source).encode()).hexdigest()[:16] for key, source in sources.items()}
     changes = {key: Change() for key in sources}
     for kept in (KEPT, FOUND):
-        for key, (mark, give, loose, more) in json.loads(kept.read_text(encoding="utf-8")).items() if kept.exists() else ():
+        for key, (mark, *found) in json.loads(kept.read_text(encoding="utf-8")).items() if kept.exists() else ():
             if marks.get(key) == mark:
+                give, loose, more = found
                 changes[key] = Change(give, set(loose), more)
     for time in range(TIMES + 1):
         if time == TIMES:  # what was best

@@ -1,6 +1,6 @@
 """Code of the reader's own in the page: the checker on `your_own`, and a box under each exercise that is answered in code.
 
-    yours.js, yours.css      what makes a box of each place that is marked here; pages without one load neither script nor data
+    yours.js                 what makes a box of each place that is marked here; pages without one load neither script nor data
     yours/<page>.json        loaded with the first box that is opened: for each exercise the text to begin with, the cells above
                              it and those of the book's answer, which the page runs to check the reader's (_live_exercise.py)
 """
@@ -116,15 +116,12 @@ def boxes(page: BeautifulSoup, chapter: Chapter) -> None:
         found = True
     if found and page.body:
         page.body.append(Markup(SCRIPT))
-        if page.head:
-            page.head.append(Markup('<link rel="stylesheet" href="yours.css">\n'))
 
 
 def make_yours(site: Path, chapters: Iterable[Chapter]) -> None:
     """Put beside the pages what their boxes need."""
     (site / "yours").mkdir(exist_ok=True)
-    for name in ("yours.js", "yours.css"):
-        shutil.copyfile(NBS / name, site / name)
+    shutil.copyfile(NBS / "yours.js", site / "yours.js")
     for chapter in chapters:
         if found := exercises(chapter.path):
             longest = max((e.above for e in found), key=len)

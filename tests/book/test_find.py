@@ -222,7 +222,7 @@ def test_one_box_in_the_bar_outside_of_the_menu(bar: str) -> None:
     button = page.select_one(".navbar-container > .find-open")
     assert button and button.find_next_sibling(class_="navbar-toggler") and not page.select("#quarto-search")
     assert [s["src"] for s in page.select("script")] == ["../find.js"]
-    assert page.select_one('link[href="../find.css"]') and page.select_one("noscript style")
+    assert page.select_one('script[src="../find.js"]') and page.select_one("noscript style")
 
 
 def test_groups_of_words_are_in_the_book(site: Path) -> None:
