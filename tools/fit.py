@@ -11,6 +11,7 @@ of these chapters, in print/fits.json.
 import hashlib
 import io
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -46,10 +47,10 @@ class Change:
     more: dict[str, float] = field(default_factory=dict)  # mm of space beside what stands on a page that is nearly full enough
     kept: set[str] = field(default_factory=set)  # paragraphs that would part from what they lead up to
     tried: list[float] = field(default_factory=list)
-    best: tuple[int, float, set[str], dict[str, float]] = (10**6, 0.0, set(), {})  # how many pages were wrong with what
+    best: tuple[float, float, set[str], dict[str, float]] = (math.inf, 0.0, set(), {})  # how much was wrong with what
 
-    def note(self, wrong: int) -> None:
-        """How many pages are wrong as things stand."""
+    def note(self, wrong: float) -> None:
+        """How much is wrong as things stand."""
         self.tried.append(self.give)
         self.best = min(self.best, (wrong, self.give, set(self.loose), dict(self.more)), key=lambda state: state[0])
 
@@ -79,13 +80,17 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
         gaps = [page for page in range(first, last) if 0 < full[page - 1] < 1 - LEAST + 0.015 and full[page] > 0]
         thin = last > first and full[last - 1] < LEAST + 0.015
         parted = {k for k in change.loose if k.endswith("p") and pages_of[k] != pages_of[follows.get(k, k)]}
-        change.note(len(gaps) + thin + len(parted))
+        missing = {page: 1 - LEAST + 0.02 - full[page - 1] for page in gaps}
+        change.note(sum(missing.values()) + thin * (0.1 + LEAST - full[last - 1]) + 0.01 * len(parted))
         firm = {k for k in parted if follows.get(k, k) in change.loose or follows.get(k, k).endswith("p")}
         change.loose = (change.loose | {follows[k] for k in parted - firm}) - firm
         change.kept |= firm
+        gaps = [page for page in gaps if not wider(change, firsts.get(page, []), missing[page], 2.5)]
+        before_last = [k for page in range(max(first, last - 8), last) for k in firsts.get(page, [])]
+        thin = thin and not wider(change, before_last, LEAST + 0.03 - full[last - 1], 2.5)
         culprits = [next((k for k in firsts.get(page + 1, [])[:3] if k not in change.loose | change.kept), None) for page in gaps]
         change.loose |= {k for k in culprits if k}
-        spread = [wider(change, firsts.get(page, []), 1 - LEAST + 0.02 - full[page - 1])
+        spread = [wider(change, firsts.get(page, []), missing[page], 4.5)
                   for page, culprit in zip(gaps, culprits) if not culprit and not parted]
         if thin or False in spread:
             change.give = tried_next(change, last - first, full[last - 1] if thin else 1)
@@ -93,12 +98,13 @@ def look(pages: list[bytes], places: dict[str, Any], keys: list[str], changes: d
     return before != {key: (change.give, change.loose, change.more) for key, change in changes.items()}
 
 
-def wider(change: Change, keys: list[str], missing: float) -> bool:
-    """Space out what stands on a page, if little is missing; whether that is so."""
-    here = [key for key in keys if not key.endswith("p") and key not in change.more]
-    if not here or missing * HEIGHT > 4.5 * len(here):
+def wider(change: Change, keys: list[str], missing: float, most: float) -> bool:
+    """Space out what stands on a page, if so many mm beside each are enough; whether they are."""
+    keys = [key for key in keys[1:] if not key.endswith("p")]  # above the first of a page nothing shows
+    here = [key for key in keys if change.more.get(key, 0) < 2 * most]
+    if not here or missing * HEIGHT > most * len(here):
         return False
-    change.more |= {key: round(missing * HEIGHT / len(here) + 0.1, 1) for key in here}
+    change.more |= {key: round(change.more.get(key, 0) + missing * HEIGHT / len(here) + 0.1, 1) for key in here}
     return True
 
 
@@ -129,8 +135,8 @@ def fit(sources: dict[str, str], folder: Path, compile: Callable[..., Any], comp
     for kept in (KEPT, FOUND):
         for key, (mark, *found) in json.loads(kept.read_text(encoding="utf-8")).items() if kept.exists() else ():
             if marks.get(key) == mark:
-                give, loose, more = found
-                changes[key] = Change(give, set(loose), more)
+                give, loose, more, firm = found
+                changes[key] = Change(give, set(loose), more, set(firm))
     for time in range(TIMES + 1):
         if time == TIMES:  # what was best
             for change in changes.values():
@@ -144,11 +150,11 @@ def fit(sources: dict[str, str], folder: Path, compile: Callable[..., Any], comp
             places = json.loads(compiler.query("<places>", field="value", one=True))
             if not look(pages, places, list(sources), changes):
                 break
-    keep({key: (marks[key], change.give, sorted(change.loose), change.more) for key, change in changes.items()})
+    keep({key: (marks[key], c.give, sorted(c.loose), c.more, sorted(c.kept)) for key, c in changes.items()})
     return changes
 
 
-def keep(found: dict[str, tuple[str, float, list[str], dict[str, float]]]) -> None:
+def keep(found: dict[str, tuple[str, float, list[str], dict[str, float], list[str]]]) -> None:
     """Note what was found, for the next time that a chapter is the same; of a book in a test, nothing."""
     if len(found) > 10:
         FOUND.parent.mkdir(exist_ok=True)

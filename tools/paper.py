@@ -89,7 +89,7 @@ def typst_div(node: Node) -> list[Node] | None:
         places = dict(node["c"][0][2])
         if "answered" in classes:
             return [raw("typst", f"#answered({label(places['there'])[1:]})", block=True)]
-        function = f"solution({quoted(places['number'])}, {label(places['from'])[1:]})"
+        function = f"solution({quoted(places['number'])}, {label(places['from'])[1:]}, key: KEY)"
         return call(function, rewrite(led_up(blocks), for_typst), anchor=anchor)
     if "sheet" in classes:
         return typst_sheet(node)
