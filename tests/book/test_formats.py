@@ -327,7 +327,8 @@ def test_text_goes_over_as_it_stands(tmp_path: Path) -> None:
     assert "(9.9)" in source and "#link(<words-a-head>)[back]" in source and 'link("https://example.org/other.html#x")' in source
     assert "#mistake[" in source
     assert '#answered(label("words-exercise-1-answered"))' in source  # the answer is at the back
-    answer = r'#solution\("1", label\(.words-exercise-1.\), key: "answers-\d+"\)\[.*`#let`.*\]#label\("words-exercise-1-answered"\)'
+    answer = (r'#solution\("1", label\(.words-exercise-1.\), key: "answers-\d+"\)'
+              r'\[.*`#let`.*\]#label\("words-exercise-1-answered"\)')
     assert re.search(answer, source, re.S)
     asked = r'#exercise\[\s*#leading-up\("Div", key: "words-\d+p"\)\[\s*Why\?.*\]#label\("words-exercise-1"\)'
     assert re.search(asked, source, re.S)
