@@ -2,7 +2,6 @@
 
 import copy
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,24 +12,6 @@ from trees import Document, Node, nodes, raw, rewrite, string
 from _weave import Book
 
 ANSWERS = "Answers to the exercises"
-
-
-def group(chapter: Document) -> str:
-    """What the numbers of a chapter's figures begin with: 16 for 16a_layer_norm, A in the appendices, nothing at home."""
-    stem = re.match(r"0*(\d+)[a-z]?_", chapter.path.name)
-    return "" if not stem or not chapter.part else "A" if chapter.part == "Appendices" else stem[1]
-
-
-def figures(chapters: list[Document]) -> None:
-    """Number the figures that have captions, as the site does: those of all pages that begin with one number, in order."""
-    count = Counter[str]()
-    for chapter in chapters:
-        for node in nodes(chapter.blocks):
-            if node["t"] == "Figure" and node["c"][0][0] and node["c"][1][1] and (first := group(chapter)):
-                count[first] += 1
-                for image in nodes(node["c"][2]):
-                    if image["t"] == "Image":
-                        image["c"][0][2].append(["number", f"{first}.{count[first]}"])
 
 
 def opened(node: Node) -> list[Node] | None:

@@ -14,7 +14,7 @@ from typing import Any
 import fit
 import matplotlib
 import typst
-from back import answers, figures, indexed, leaf
+from back import answers, indexed, leaf
 from notebooks import ROOT, BookError
 from trees import Document, Node, inlines, nodes, pandoc, part_heading, raw, rewrite, tidy, tree, unfolded
 
@@ -66,7 +66,7 @@ def typst_figure(node: Node) -> list[Node] | None:
     if image is None or "points" not in settings:
         return None
     call = f"#picture({quoted(image['c'][2][0])}, {quoted(settings['alt'])}, {settings['points']}, "
-    call += f"number: {quoted(settings.get('number', ''))}, key: KEY)["
+    call += "key: KEY)["
     return [{"t": "Plain", "c": [raw("typst", call), *rewrite(inlines(caption), for_typst), raw("typst", f"]{label(anchor)}")]}]
 
 
@@ -165,8 +165,7 @@ def typst_heading(node: Node) -> list[Node]:
 
 
 def prepared(chapters: list[Document]) -> None:
-    """What paper has and the site has not: answers at the back, numbers of figures, the sheet on a leaf, an index with pages."""
-    figures(chapters)
+    """What paper has and the site has not: answers at the back, the sheet on a leaf, an index with pages."""
     answers(chapters)
     indexed(chapters)
     for chapter in chapters:
