@@ -133,7 +133,7 @@ def test_a_page_is_blank_only_before_what_opens_on_the_right(book: Printed) -> N
 
 
 def test_pages_are_filled(book: Printed) -> None:
-    """No page within a chapter leaves more than a fifth empty, but for one that leaves a quarter; the last holds a fifth or more."""
+    """No page within a chapter is emptier than a fifth, but for one that is to a quarter; the last holds a fifth or more."""
     gaps, thin = [], []
     sheet = book.sheet
     for first, title in book.chapters:
