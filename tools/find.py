@@ -207,8 +207,8 @@ def gathered(site: Path, book: Book) -> dict[str, Any]:
     also = dict(words["also"])
     for entry in found:
         entry.also = also.pop(pages[entry.page].removesuffix(".html") + (f"#{entry.anchor}" if entry.anchor else ""), "")
-    if also:
-        raise SystemExit(f"find: {WORDS.name} speaks of {', '.join(also)}: there is no such section")
+    if stale := [place for place in also if f"{place.partition('#')[0]}.html" in pages]:  # a part of the book has not all pages
+        raise SystemExit(f"find: {WORDS.name} speaks of {', '.join(stale)}: there is no such section")
     return {"pages": titles, "docs": [astuple(e) for e in [*found, *named(book, mains, pages)]],
             "weights": words["weights"], "synonyms": words["synonyms"]}
 

@@ -17,6 +17,7 @@ from pathlib import Path
 BOOK_PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs us with whichever Python it finds first
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "nbs"))  # the book's own helpers
 
 from bs4 import BeautifulSoup  # noqa: E402
 from find import box, index  # noqa: E402

@@ -19,9 +19,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder / name)
     for name in ("tools", "nnlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "nbs").mkdir()
-    helpers = ("_figures.py", "_order.py", "_table.py", "_weave.py")
-    for name in ("index.ipynb", "01_modules.ipynb", *helpers, "styles.css", "weave.css", "favicon.svg", "_quarto.yml"):
+    but = shutil.ignore_patterns("*.ipynb", "__pycache__", ".*")
+    shutil.copytree(ROOT / "nbs", folder / "nbs", ignore=but)
+    for name in ("index.ipynb", "01_modules.ipynb"):
         shutil.copy(ROOT / "nbs" / name, folder / "nbs" / name)
     return folder
 

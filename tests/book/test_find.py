@@ -225,6 +225,11 @@ def test_one_box_in_the_bar_outside_of_the_menu(bar: str) -> None:
     assert page.select_one('script[src="../find.js"]') and page.select_one("noscript style")
 
 
+def test_pages_that_the_words_speak_of_are_there(site: Path) -> None:
+    words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
+    assert not [place for place in words["also"] if not (site / f"{place.partition('#')[0]}.html").exists()]
+
+
 def test_groups_of_words_are_in_the_book(site: Path) -> None:
     """A line of search_words.toml of which no word is in the book is of no use; nor is one word in a line."""
     words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
