@@ -21,6 +21,7 @@ from numbering import FIGURE, REFERENCE, equation, equations, figures
 from pages import AsWritten, Markup, classes
 from weave import ROOT
 
+from _live_check import anchor as entry_of
 from _order import particulars
 from _weave import Book, Chapter, Repository
 
@@ -225,7 +226,7 @@ class Linker:
             if words in self.mistakes and not cell.find("a"):
                 inside = cell.decode_contents(formatter=AsWritten())
                 cell.clear()
-                cell.append(Markup(f'<a href="mistakes.html#mistake-{slug(words)}">{inside}</a>'))
+                cell.append(Markup(f'<a href="mistakes.html#{entry_of(words)}">{inside}</a>'))
 
     def by_mistake(self, page: BeautifulSoup, main: Tag) -> None:
         """The table of planted mistakes in groups, each under the mistake's name, which can be linked to."""
@@ -239,12 +240,12 @@ class Linker:
                 rows.setdefault(head.extract().get_text(), []).append(row)
         width = len(table.select("thead th"))
         for name, group in rows.items():
-            anchor = f"mistake-{slug(name)}"
+            place = entry_of(name)
             there, cell = self.mistakes.get(name, (None, ""))
             shown = (f'<a href="{there.page}#{cell}">{html.escape(name)}</a>' if there and cell else html.escape(name))
             meaning = html.escape(meanings().get(name, ""))
-            part = page.new_tag("tbody", id=anchor)
-            part.append(Markup(f'<tr><th scope="rowgroup" colspan="{width - 1}">{shown}{permalink(anchor, "mistake")}'
+            part = page.new_tag("tbody", id=place)
+            part.append(Markup(f'<tr><th scope="rowgroup" colspan="{width - 1}">{shown}{permalink(place, "mistake")}'
                                f'<small>{meaning}</small></th></tr>\n'))
             for row in group:
                 if first := row.find("td"):

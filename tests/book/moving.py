@@ -3,8 +3,6 @@
 import functools
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +27,6 @@ def find(site: Path, kind: str) -> tuple[Path, str, Any]:
             figure = BeautifulSoup(text, "html.parser").select_one(f'figure[data-interactive="{kind}"]')
             return page, f"#{figure['id']}", json.loads(figure.select_one('script[type="application/json"]').string)
     pytest.skip(f"no page has a figure of the kind {kind!r}")
-
-
-@contextmanager
-def launched(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
-        yield browser
-        browser.close()
 
 
 class Figure:

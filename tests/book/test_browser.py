@@ -1,11 +1,7 @@
 """Every page of the built site in a browser: no other host, no error, accessible, light; and what a reader does with a finger."""
 
-import functools
 import gzip
-import http.server
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,27 +12,6 @@ from conftest import PAGES, by_quarto
 FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
 # Bytes of a page with all it loads, half of them fonts. Quarto brings Bootstrap whole, twice, and more scripts: about 170,000
 LIGHT, LIGHT_BY_QUARTO = 400_000, 680_000
-
-
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        yield p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
 
 
 def weight(site: Path, address: str, page: str, loaded: list[str]) -> int:

@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from moving import SCRIPTS, Figure, find, launched, numbers
+from moving import SCRIPTS, Figure, find, numbers
 
 from nnlit.bias import Bias
 from nnlit.softmax import softmax, softmax_jacobian
 
 KINDS = sorted(path.stem for path in SCRIPTS.glob("*.js") if path.stem != "base")
 MODES = [{}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    with launched(chromium) as browser:
-        yield browser
 
 
 @pytest.fixture

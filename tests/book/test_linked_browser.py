@@ -1,9 +1,5 @@
 """Cards, permalinks, keys, the way past the bars and the page for no page, in a browser."""
 
-import functools
-import http.server
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +7,8 @@ import pytest
 from conftest import by_quarto
 
 
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-            body = (site / "404.html").read_bytes()  # as a host of pages does
-            self.send_response(code)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chrome(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        yield p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
-
-
-def tab_of(chrome: Any, width: int = 1300, height: int = 850, **more: Any) -> Any:
-    tab = chrome.new_context(viewport={"width": width, "height": height}, **more).new_page()
+def tab_of(browser: Any, width: int = 1300, height: int = 850, **more: Any) -> Any:
+    tab = browser.new_context(viewport={"width": width, "height": height}, **more).new_page()
     tab.set_default_timeout(20_000)
     return tab
 
@@ -61,8 +28,8 @@ def axe(tab: Any, part: str | None = None) -> list[str]:
     return [f"{v['id']}: {v['nodes'][0]['html'][:140]}" for v in Axe().run(tab, part).response["violations"]]
 
 
-def test_card_at_a_pointer_and_at_the_keyboard(address: str, chrome: Any) -> None:
-    tab = tab_of(chrome)
+def test_card_at_a_pointer_and_at_the_keyboard(address: str, browser: Any) -> None:
+    tab = tab_of(browser)
     asked: list[str] = []
     tab.on("request", lambda r: asked.append(r.url))
     tab.goto(f"{address}/attention.html", wait_until="load")
@@ -98,8 +65,8 @@ def test_card_at_a_pointer_and_at_the_keyboard(address: str, chrome: Any) -> Non
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_card_at_a_finger(address: str, chrome: Any, width: int) -> None:
-    tab = tab_of(chrome, width, 700, has_touch=True, is_mobile=True, color_scheme="dark")
+def test_card_at_a_finger(address: str, browser: Any, width: int) -> None:
+    tab = tab_of(browser, width, 700, has_touch=True, is_mobile=True, color_scheme="dark")
     tab.goto(f"{address}/attention.html", wait_until="load")
     link = tab.locator("main p > a.ref", has_text="equation (2.4)")
     link.scroll_into_view_if_needed()
@@ -117,16 +84,16 @@ def test_card_at_a_finger(address: str, chrome: Any, width: int) -> None:
     tab.context.close()
 
 
-def test_cards_from_a_file(site: Path, chrome: Any) -> None:
-    tab = tab_of(chrome)
+def test_cards_from_a_file(site: Path, browser: Any) -> None:
+    tab = tab_of(browser)
     tab.goto((site / "attention.html").as_uri(), wait_until="load")
     tab.locator("main p > a.ref", has_text="equation (2.4)").hover()
     tab.locator("#book-card").wait_for()
     tab.context.close()
 
 
-def test_links_arrive_at_once_and_in_sight(address: str, chrome: Any) -> None:
-    tab = tab_of(chrome)
+def test_links_arrive_at_once_and_in_sight(address: str, browser: Any) -> None:
+    tab = tab_of(browser)
     for place in ("attention.html#eq-20-5", "softmax.html#answer-2", "gradcheck.html#term-relative-error", "bias.html#exercises"):
         tab.goto(f"{address}/{place}", wait_until="load")
         tab.wait_for_timeout(250)
@@ -140,8 +107,8 @@ def test_links_arrive_at_once_and_in_sight(address: str, chrome: Any) -> None:
     tab.context.close()
 
 
-def test_the_lists_show_where_one_is(address: str, chrome: Any) -> None:
-    tab = tab_of(chrome, height=600)
+def test_the_lists_show_where_one_is(address: str, browser: Any) -> None:
+    tab = tab_of(browser, height=600)
     tab.goto(f"{address}/identifiers.html", wait_until="load")
     seen = "e => { const r = e.getBoundingClientRect(); return r.top > 0 && r.bottom < innerHeight; }"
     assert tab.locator('#quarto-sidebar a[aria-current="page"]').evaluate(seen)
@@ -153,8 +120,8 @@ def test_the_lists_show_where_one_is(address: str, chrome: Any) -> None:
     tab.context.close()
 
 
-def test_permalink_copies_its_address(address: str, chrome: Any) -> None:
-    tab = tab_of(chrome, permissions=["clipboard-read", "clipboard-write"])
+def test_permalink_copies_its_address(address: str, browser: Any) -> None:
+    tab = tab_of(browser, permissions=["clipboard-read", "clipboard-write"])
     tab.goto(f"{address}/softmax.html", wait_until="load")
     link = tab.locator("#the-check > h2 a.permalink")
     assert link.evaluate("e => getComputedStyle(e).opacity") == "0"
@@ -166,8 +133,8 @@ def test_permalink_copies_its_address(address: str, chrome: Any) -> None:
     tab.context.close()
 
 
-def test_single_keys_and_how_to_be_rid_of_them(site: Path, address: str, chrome: Any) -> None:
-    tab = tab_of(chrome)
+def test_single_keys_and_how_to_be_rid_of_them(site: Path, address: str, browser: Any) -> None:
+    tab = tab_of(browser)
     tab.goto(f"{address}/softmax.html", wait_until="load")
     tab.keyboard.press("n")
     tab.wait_for_url("**/activations.html")
@@ -199,8 +166,8 @@ def test_single_keys_and_how_to_be_rid_of_them(site: Path, address: str, chrome:
     tab.context.close()
 
 
-def test_the_first_stop_leads_past_the_bars(address: str, chrome: Any) -> None:
-    tab = tab_of(chrome)
+def test_the_first_stop_leads_past_the_bars(address: str, browser: Any) -> None:
+    tab = tab_of(browser)
     tab.goto(f"{address}/softmax.html", wait_until="load")
     tab.keyboard.press("Tab")
     skip = tab.locator(".skip-link")
@@ -211,8 +178,8 @@ def test_the_first_stop_leads_past_the_bars(address: str, chrome: Any) -> None:
     tab.context.close()
 
 
-def test_no_page_here(address: str, chrome: Any) -> None:
-    tab = tab_of(chrome)
+def test_no_page_here(address: str, browser: Any) -> None:
+    tab = tab_of(browser)
     for asked, wanted in (("/02_sofmax.html", "softmax.html"), ("/old/part/gradchek", "gradcheck.html"),
                           ("/nbs/10_optimizers.ipynb", "optimizers.html")):
         tab.goto(f"{address}{asked}", wait_until="load")

@@ -1,36 +1,14 @@
 """Live cells in a browser: Python at the first click, edits, errors, a loop without end, and no network."""
 
-import functools
-import http.server
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Served
 
 PATIENCE = 180_000  # milliseconds: on a machine that is busy with other tests, Python takes its time to load
 # In each of these all cells run, top to bottom; the others do too, but some train for minutes
 CHAPTERS = ["bias", "linear", "activations", "losses", "gradcheck", "softmax"]
-
-
-class Served:
-    """The site under an address, as a plain server gives it: without the headers that SharedArrayBuffer asks for."""
-
-    def __init__(self, site: Path) -> None:
-        self.asked = asked = list[str]()
-
-        class Quiet(http.server.SimpleHTTPRequestHandler):
-            def log_message(self, *args: object) -> None:
-                asked.append(self.path)
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Page:
@@ -78,23 +56,6 @@ class Page:
         """What the book itself shows under a cell."""
         return str(self.tab.evaluate("""cell => [...document.querySelector(`.live-bar[data-cell="${cell}"]`).closest(".cell")
           .querySelectorAll(".cell-output")].map(o => o.textContent).join("\\n").trim()""", cell))
-
-
-@pytest.fixture(scope="module")
-def served(site: Path) -> Iterator[Served]:
-    served = Served(site)
-    yield served
-    served.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import ROOT
-from moving import SCRIPTS, Figure, find, launched, numbers
+from moving import SCRIPTS, Figure, find, numbers
 from py_mini_racer import MiniRacer
 
 from nnlit.activations import ReLU, Tanh
@@ -227,12 +227,6 @@ def test_drawings_get_the_form_of_the_data(engine: MiniRacer, strokes: list[Any]
 
 
 # -------------------------------------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    with launched(chromium) as browser:
-        yield browser
 
 
 @pytest.fixture

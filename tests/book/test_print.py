@@ -16,6 +16,7 @@ import paper
 import pytest
 import subject
 from back import ANSWERS
+from conftest import launched
 from epub import breadth
 from notebooks import particulars
 from PIL import Image
@@ -312,8 +313,6 @@ def test_every_colour_of_text_in_the_epub_can_be_read(site: Path) -> None:
 
 
 def test_formulas_and_tables_of_the_epub_are_whole_at_600_px(site: Path, chromium: str, tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
     with zipfile.ZipFile(site / "nnlit.epub") as z:
         z.extractall(tmp_path)
     script = """() => {
@@ -328,8 +327,7 @@ def test_formulas_and_tables_of_the_epub_are_whole_at_600_px(site: Path, chromiu
         if (e.getBoundingClientRect().right > width + 1) out.push(e.tagName + e.textContent.slice(0, 40));
       return out;
     }"""
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
+    with launched(chromium) as browser:
         tab = browser.new_page(viewport={"width": 600, "height": 800})
         cut = {}
         for file in sorted((tmp_path / "EPUB" / "text").glob("*.xhtml")):
@@ -338,7 +336,6 @@ def test_formulas_and_tables_of_the_epub_are_whole_at_600_px(site: Path, chromiu
                 tab.add_style_tag(content="body { margin: 0 5% !important; }")  # as a reader has them
                 if found := tab.evaluate(script):
                     cut[file.name] = found
-        browser.close()
     assert not cut
 
 

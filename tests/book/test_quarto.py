@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, launched
 from finish import contents
 from pages import parse, written
 from quarto import mend
@@ -60,7 +60,6 @@ def test_links_in_drawings_have_an_address_that_is_a_string(tmp_path: Path) -> N
 
 def test_module_scripts_work_from_a_file(chromium: str, tmp_path: Path) -> None:
     """Quarto's script imports another, which stands in the page too."""
-    from playwright.sync_api import sync_playwright
     (tmp_path / "tabsets").mkdir()
     (tmp_path / "tabsets" / "tabsets.js").write_text("export const tabs = 2;", encoding="utf-8")
     importing = 'import * as t from "./tabsets/tabsets.js"; document.title = `${t.tabs} tabs`;'
@@ -69,12 +68,10 @@ def test_module_scripts_work_from_a_file(chromium: str, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text(page("", tmp_path, HEAD + scripts).replace(HEAD, ""), encoding="utf-8")
     assert 'src="quarto.js"' not in file.read_text(encoding="utf-8")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with launched(chromium) as browser:
         tab = browser.new_page()
         tab.goto(file.as_uri())
         tab.wait_for_function('document.title === "2 tabs"', timeout=5000)
-        browser.close()
 
 
 def test_headings_that_cells_put_out_are_listed(tmp_path: Path) -> None:
@@ -107,13 +104,10 @@ def light(chromium: str, site: Path, tmp_path: Path) -> Path:
 
 
 def test_icons_of_the_bar_are_seen_on_paper(chromium: str, light: Path) -> None:
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with launched(chromium) as browser:
         tab = browser.new_page()
         tab.goto(light.as_uri())
         shades = tab.evaluate('() => getComputedStyle(document.querySelector(".bi"), "::before").filter')
-        browser.close()
     assert shades == "invert(1)"
 
 
@@ -123,9 +117,7 @@ THEME = """<style>:root { font-size: 17px; } .quarto-container { min-height: cal
 
 
 def test_its_theme_takes_no_more_paper(chromium: str, site: Path) -> None:
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with launched(chromium) as browser:
         for name, most in (("cheatsheet", 2), ("softmax", 99)):
             pages = []
             for style in ("", THEME):  # before the site's own style sheets
@@ -135,4 +127,3 @@ def test_its_theme_takes_no_more_paper(chromium: str, site: Path) -> None:
                 pages.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
                 tab.close()
             assert pages[0] == pages[1] <= most, (name, pages)
-        browser.close()

@@ -5,17 +5,15 @@ import functools
 import gc
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT
+from conftest import ROOT, launched
 from threadpoolctl import threadpool_limits
 from yours import Exercise, answers, asked, exercises
 
@@ -254,27 +252,9 @@ def test_without_scripts_the_page_says_what_to_do(site: Path) -> None:
     assert not place.get_text().strip() and place.find_next_sibling("details")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    """The site under an address, without any header that isolates it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
 @contextmanager
 def opened(chromium: str, url: str, **options: Any) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
+    with launched(chromium) as browser:
         tab = browser.new_context(**options).new_page()
         tab.set_default_timeout(60_000)
         faults: list[str] = []
@@ -282,7 +262,6 @@ def opened(chromium: str, url: str, **options: Any) -> Iterator[Any]:
         tab.goto(url, wait_until="load")
         yield tab
         assert not faults
-        browser.close()
 
 
 def loaded(tab: Any) -> str:
