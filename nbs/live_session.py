@@ -9,7 +9,6 @@ import ast
 import builtins
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import io
 import json
 import linecache
@@ -17,7 +16,7 @@ import sys
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, ClassVar
@@ -198,43 +197,15 @@ class warns(raises):
         return False
 
 
-class Absent:
-    """Stands for a library that draws or watches, where it is not there: takes whatever is asked of it, and shows nothing."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, name: str) -> "Absent":
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent(f"{self._name}.{name}")
-
-    def __call__(self, *_: Any, **__: Any) -> "Absent":
-        return self
-
-    def __getitem__(self, _: Any) -> "Absent":
-        return self
-
-    def __setitem__(self, *_: Any) -> None:
-        pass
-
-    def __iter__(self) -> Iterator["Absent"]:
-        return iter([self, self])  # fig, ax = plot()
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": f"[{self._name} does not draw in the page: the book's own picture stays]"}
-
-
 class Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds, last of all, the modules that are stood in for."""
 
-    ABSENT = ("matplotlib", "_figures")
     GIVEN: ClassVar[dict[str, dict[str, Any]]] = {
         "IPython": {}, "IPython.display": {"display": display, "HTML": Raw, "SVG": Raw, "Markdown": Markdown},
         "pytest": {"raises": raises, "warns": warns}}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name in self.GIVEN or name.split(".")[0] in self.ABSENT:
+        if name in self.GIVEN:
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None
 
@@ -242,16 +213,14 @@ class Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module: Any) -> None:
-        module.__dict__.update(self.GIVEN.get(module.__name__, {}))
-        if module.__name__.split(".")[0] in self.ABSENT:
-            module.__getattr__ = Absent(module.__name__).__getattr__
+        module.__dict__.update(self.GIVEN[module.__name__])
 
 
 class Drawing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Loads what draws in a page, live_figures, when first a figure or matplotlib is asked for."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name.split(".")[0] not in Stand.ABSENT or not importlib.util.find_spec("live_figures"):
+        if name.split(".")[0] not in ("matplotlib", "_figures"):
             return None
         sys.meta_path.remove(self)
         importlib.import_module("live_figures")  # it puts modules in the place of these

@@ -25,7 +25,6 @@ from _weave import Cell, Chapter
 ROOT = Path(__file__).resolve().parents[1]
 NBS = ROOT / "nbs"
 PYODIDE, EDITOR = ROOT / "tools" / "pyodide", ROOT / "tools" / "codemirror"
-FIGURES = NBS / "live_figures.py"  # draws in the browser, in the place of matplotlib
 SUM = re.compile(r"^\s+([0-9a-f]{64})\s+(\S+)$", re.M)
 DRAWS = re.compile(r'\bshow\(\s*\w+,\s*"([\w-]+)"')
 # Modules that the browser has not got, and how the page says so
@@ -57,8 +56,8 @@ def beyond(code: str) -> str:
 
 
 def drawn(cell: Cell) -> str:
-    """The anchor of the figure that a hidden cell draws; empty if the page cannot draw it, or readers move it already."""
-    found = None if cell.shown or not FIGURES.exists() or "interactive=" in cell.code else DRAWS.search(cell.code)
+    """The anchor of the figure that a hidden cell draws; empty if it draws none, or readers move it already."""
+    found = None if cell.shown or "interactive=" in cell.code else DRAWS.search(cell.code)
     return f"fig-{found[1]}" if found else ""
 
 
@@ -120,8 +119,6 @@ def package(chapters: Iterable[Chapter]) -> dict[str, bytes]:
     patterns = ["nnlit/*.py", "nnlit/data/*", "nbs/_*.py", "nbs/_*/*.py", "nbs/live_*.py", "nbs/mutants/*",
                 "benchmarks/results/*.json"]
     left_out = {"nnlit/_modidx.py", *(f"nbs/{name}.py" for name in BEYOND), *sum(LARGE.values(), ())}
-    if not FIGURES.exists():
-        left_out.add("nbs/_figures.py")  # then live_session.py has something in its place that draws nothing
     found = {name: f.read_bytes() for pattern in patterns for f in ROOT.glob(pattern)
              if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
     codes = "\n".join(cell.code for c in chapters for cell in c.cells)
