@@ -36,7 +36,7 @@ export function create(parent, { text, label, onChange, onRun, onLeave }) {
     Prec.highest(keymap.of(keys)), history(), drawSelection(), highlightSpecialChars(), indentOnInput(), bracketMatching(), marked,
     pythonLanguage, indentUnit.of("    "), syntaxHighlighting(classHighlighter), EditorState.tabSize.of(4),
     keymap.of([...defaultKeymap, ...historyKeymap]),
-    EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", autocorrect: "off", spellcheck: "false" }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", autocapitalize: "off", autocorrect: "off", spellcheck: "false" }),
     EditorView.updateListener.of((update) => update.docChanged && onChange(update.state.doc.toString())),
   ];
   const view = new EditorView({ parent, state: EditorState.create({ doc: text, extensions }) });
