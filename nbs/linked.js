@@ -144,7 +144,7 @@
       if (event.key.length === 1 && event.key !== " ") event.stopPropagation();
       return;
     }
-    const dialog = at.closest("dialog, [role=dialog]");
+    const dialog = at.closest("dialog, [role=dialog]") || $("dialog[open]");
     if (dialog && dialog.id !== "book-help" || dialog && event.key !== "?" || !Object.hasOwn(ACTIONS, event.key) || event.repeat) return;
     if (event.key.startsWith("Arrow") && (event.shiftKey || at.closest("[tabindex='0'], summary, video, [role=tab], [role=radiogroup]"))) return;
     event.preventDefault();

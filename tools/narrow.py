@@ -44,7 +44,16 @@ SCROLLERS = """<script>
     if (wide) box.tabIndex = 0; else box.removeAttribute("tabindex");
   });
   const under = top => [...top.querySelectorAll(boxes)];
-  const whole = () => { root.remove("in-parts"); mark(under(document)); };
+  const whole = () => { // what the reader looks at stays where it is, though all above it gets its true height
+    const page = document.documentElement, middle = [innerWidth / 2, innerHeight / 2];
+    const seen = root.contains("in-parts") && document.elementFromPoint(...middle);
+    const top = seen && seen.getBoundingClientRect().top;
+    page.style.overflowAnchor = "none"; // not once more by the browser
+    root.remove("in-parts");
+    if (seen) scrollBy({top: seen.getBoundingClientRect().top - top, behavior: "instant"});
+    requestAnimationFrame(() => page.style.removeProperty("overflow-anchor"));
+    mark(under(document));
+  };
   const near = new IntersectionObserver(seen => seen.forEach(part => {
     if (part.isIntersecting && root.contains("in-parts")) { mark(under(part.target)); near.unobserve(part.target); }
   }), {rootMargin: "800px"});

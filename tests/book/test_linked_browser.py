@@ -128,7 +128,7 @@ def test_permalink_copies_its_address(address: str, browser: Any) -> None:
     tab.locator("#the-check > h2").hover()
     assert link.evaluate("e => getComputedStyle(e).opacity") == "1"
     link.click()
-    tab.wait_for_function("document.querySelector('[role=status]').textContent === 'Address copied'")
+    tab.wait_for_function("document.querySelector('.live-word').textContent === 'Address copied'")
     assert tab.evaluate("navigator.clipboard.readText()") == f"{address}/softmax.html#the-check" == tab.url
     tab.context.close()
 
@@ -147,19 +147,23 @@ def test_single_keys_and_how_to_be_rid_of_them(site: Path, address: str, browser
         tab.keyboard.type("np")  # letters are letters where one writes
         assert tab.url.endswith("softmax.html") and tab.evaluate("document.activeElement.value") == "np"
         tab.evaluate("document.activeElement.blur()")
+        tab.keyboard.press("n")  # and nothing is done to the page under what is open
+        tab.keyboard.press("Escape")
+        tab.wait_for_function("!document.querySelector('dialog[open]')")
+        assert tab.url.endswith("softmax.html")
     tab.keyboard.press("c")
     tab.wait_for_function("document.activeElement.matches('#quarto-sidebar a')")
     tab.keyboard.press("?")
-    tab.wait_for_selector("dialog[open]")
+    tab.wait_for_selector("#book-help[open]")
     assert not axe(tab, "#book-help")
-    tab.locator("dialog input").uncheck()
+    tab.locator("#book-help input").uncheck()
     tab.keyboard.press("Escape")
     tab.keyboard.press("n")
     tab.keyboard.press("/")
     tab.wait_for_timeout(300)
     assert tab.url.endswith("softmax.html") and not tab.evaluate("document.activeElement.matches('input')")
     tab.locator(".page-foot button").click()  # and the way back
-    tab.locator("dialog input").check()
+    tab.locator("#book-help input").check()
     tab.keyboard.press("Escape")
     tab.keyboard.press("n")
     tab.wait_for_url("**/activations.html")

@@ -166,6 +166,19 @@ def test_a_link_into_a_page_laid_out_in_parts_arrives(address: str, browser: Any
     tab.close()
 
 
+def test_what_one_reads_stays_in_place_when_the_whole_page_is_laid_out(address: str, browser: Any) -> None:
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    tab.goto(f"{address}/attention.html", wait_until="load")
+    link = tab.locator("main p > a.ref", has_text="equation (2.4)")
+    link.scroll_into_view_if_needed()
+    before = link.bounding_box()["y"]
+    tab.set_viewport_size({"width": 390, "height": 800})  # as when the bar of addresses comes in
+    tab.wait_for_function("!document.documentElement.classList.contains('in-parts')")
+    tab.wait_for_timeout(200)
+    assert abs(link.bounding_box()["y"] - before) < 60
+    tab.close()
+
+
 CODE = """<main><div class="sourceCode"><pre class="sourceCode"><code class="sourceCode">{}</code></pre></div></main>"""
 
 
