@@ -44,13 +44,13 @@ SCROLLERS = """<script>
     if (wide) box.tabIndex = 0; else box.removeAttribute("tabindex");
   });
   const under = top => [...top.querySelectorAll(boxes)];
-  const whole = () => { // what the reader looks at stays where it is, though all above it gets its true height
-    const page = document.documentElement, middle = [innerWidth / 2, innerHeight / 2];
-    const seen = root.contains("in-parts") && document.elementFromPoint(...middle);
-    const top = seen && seen.getBoundingClientRect().top;
+  const whole = () => { // the section one reads stays where it is, though those above get their true height
+    const page = document.documentElement, parts = [...document.querySelectorAll("html.in-parts main > section")];
+    const read = parts.find(part => part.getBoundingClientRect().bottom > innerHeight / 2);
+    const top = read?.getBoundingClientRect().top;
     page.style.overflowAnchor = "none"; // not once more by the browser
     root.remove("in-parts");
-    if (seen) scrollBy({top: seen.getBoundingClientRect().top - top, behavior: "instant"});
+    if (read) scrollBy({top: read.getBoundingClientRect().top - top, behavior: "instant"});
     requestAnimationFrame(() => page.style.removeProperty("overflow-anchor"));
     mark(under(document));
   };
