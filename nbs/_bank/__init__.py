@@ -5,6 +5,7 @@ import sys
 from nnlit.diagnosis import MISTAKES
 
 from . import planted, shapes  # more examples, which enter themselves
+from .elsewhere import *
 from .figures import census, false_alarms, outcome, summary, table
 from .layers import *
 from .right import *

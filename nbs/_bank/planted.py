@@ -204,6 +204,12 @@ plant("shifted", "conv1d: channels rolled", conv, W=lambda m, g, d: np.roll(d, 1
 
 plant("clipped", "tanh: clipped", tanh, x=lambda m, g, d: np.clip(d, -0.3, 0.3))
 
+plant("slope of another function", "relu: x instead of mask", relu, x=lambda m, g, d: g * m.y)
+
+plant("one branch of two", "leaky relu: slope 0.2", leaky, x=lambda m, g, d: g * np.where(m.x > 0, 1, 0.2))
+
+plant("forward or cost at fault", "softmax cross-entropy: p only", one, x=lambda m, g, d: m.p / len(m.x))
+
 # strange ones: wrong, and like nothing we have a name for
 strange: dict[str, tuple[Callable, dict[str, Callable]]] = {
     "linear: dW of |x|": (linear, {"W": lambda m, g, d: np.abs(m.x).T @ g}),
@@ -216,11 +222,8 @@ strange: dict[str, tuple[Callable, dict[str, Callable]]] = {
     "sigmoid: s^2 (1 - s)": (sigmoid, {"x": lambda m, g, d: g * m.y ** 2 * (1 - m.y)}),
     "tanh: 1 - t": (tanh, {"x": lambda m, g, d: g * (1 - m.y)}),
 
-    "relu: x instead of mask": (relu, {"x": lambda m, g, d: g * m.y}),
-    "leaky relu: slope 0.2": (leaky, {"x": lambda m, g, d: g * np.where(m.x > 0, 1, 0.2)}),
     "softmax: s^2": (soft, {"x": lambda m, g, d: m.y ** 2 * (g - (g * m.y).sum(1, keepdims=True))}),
     "softmax: sum added": (soft, {"x": lambda m, g, d: m.y * (g + (g * m.y).sum(1, keepdims=True))}),
-    "softmax cross-entropy: p only": (one, {"x": lambda m, g, d: m.p / len(m.x)}),
     "cross-entropy: y / p^2": (ce, {"x": lambda m, g, d: -m.t / m.x ** 2 / len(m.x)}),
     "mse: |x - t|": (mse, {"x": lambda m, g, d: np.abs(d)}),
     "linear: columns permuted": (linear, {"W": lambda m, g, d: d[:, ::-1]}),
