@@ -5,6 +5,7 @@ names of its parameters. An error is clear if a `raise` of the package made it a
 FUZZ=20000; for other ones: FUZZ_SEED=3.
 """
 
+import contextlib
 import inspect
 import linecache
 import os
@@ -12,7 +13,8 @@ import re
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +71,13 @@ WRONG: list[Callable[[], Any]] = [
 
 
 # between modules of the package only: what they are given has been looked at already
-INSIDE = {"rows_of", "outside", "past_the_door", "arrays_of", "write_arrays", "read_arrays", "fitting", "clipped",
+INSIDE = {"rows_of", "outside", "past_the_door", "arrays_of", "write_file", "write_arrays", "read_arrays", "fitting", "clipped",
           "central_slope", "check_parts", "check_step"}
 FUNCTIONS = {"f", "forward", "backward", "schedule", "after_epoch", "how", "initializer", "update", "step", "shuffle", "training",
-             "inference"}  # what these raise is their own affair
+             "inference", "metric"}  # what these raise is their own affair
 ALIASES = {"x", "target", "prediction", "loss", "module", "parameters", "parameter", "layer", "layers",
            "optimizer", "initializer"}
+TORCH = find_spec("torch") is not None  # which the bridge needs
 METHODS = ["__call__", "forward", "backward", "set_gradients", "train", "eval", "step"]
 
 
@@ -96,10 +99,25 @@ def known() -> dict[str, Any]:
         "args": (x,), "lines": True, "rule": "sgd", "start": None, "inference": lambda x: x, "draws": 10, "samples": 4,
         "shuffle": lambda x, y: (x[::-1], y[::-1]), "update": lambda w, g: w - 0.1 * g, "step": sgd_step,
         "rate": 0.5, "count": 4, "heads": 2, "causal": True, "block": 3, "forget": 1.0, "size": 2, "stride": 1, "padding": 1,
-        "vocabulary": 5,
+        "vocabulary": 5, "exact": False, "metric": lambda output, y: float((output.argmax(1) == y).mean()), "seconds": 0.02,
+        "patience": 0.0,
         "depth": 1, "length": 6, "hidden": 5, "dropout": 0.1, "tied": True, "embedding": nnlit.Embedding(5, D, rng=0),
-        "ids": np.array([[1, 0, 2]]),
+        "ids": np.array([[1, 0, 2]]), "example": None,
     }
+
+
+def names_of_torch(model: nnlit.Module) -> dict[str, Any]:
+    """The arrays of a row of Linears, named and turned as PyTorch has them."""
+    turned = {"W": "weight", "b": "bias"}
+    return {name[:-1] + turned[name[-1]]: array.T.copy() for name, array in model.parameters.items()}
+
+
+def twin() -> Any:
+    """The network in PyTorch, after a backward."""
+    module = nnlit.to_torch(network()) if TORCH else None
+    if module is not None:
+        module(module[0].weight.new_ones(N, D)).sum().backward()
+    return module
 
 
 BY_DEFAULT = dict.fromkeys(["momentum", "weight_decay", "beta1", "beta2", "eps", "start"])
@@ -123,6 +141,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "check_gradients": {"loss": None, "target": None}, "check_loss": {"f": lambda x: (np.sum(x * x), 2 * x)},
     "check_update": {"update": lambda w, g: w - 0.1 * g, **BY_DEFAULT}, "check_modes": {"training": lambda x: x},
     "check_training_step": {"step": sgd_step, **BY_DEFAULT},
+    "from_state_dict": {"state": names_of_torch(network())},
+    "from_torch": {"module": twin()}, "torch_gradients": {"module": twin()},
+    "troubleshoot": {"step": lambda model, loss, optimizer, x, y: sgd_step(model, x, y)},
     "MSELoss.__call__": {"target": np.ones((N, K)), "weights": np.ones(N)},
     "MSELoss.forward": {"target": np.ones((N, K))}, "CrossEntropyLoss.__call__": {"prediction": np.full((N, K), 1 / K)},
     "CrossEntropyLoss.forward": {"prediction": np.full((N, K), 1 / K)}, "train_step": {"weights": np.ones(N)},
@@ -137,7 +158,8 @@ def public() -> dict[str, Callable[[], Callable[..., Any]]]:
         value = getattr(nnlit, name)
         function = inspect.isfunction(value) and value.__module__ != "nnlit.checks"  # those ask; they are not asked
         kind = isinstance(value, type) and issubclass(value, (nnlit.Module, nnlit.Loss, nnlit.Optimizer))
-        if name not in INSIDE and (function or kind):
+        foreign = getattr(value, "__module__", "") == "nnlit.torch_bridge" and name != "from_state_dict" and not TORCH
+        if name not in INSIDE and (function or kind) and not foreign:
             found[name] = lambda value=value: value
     rows = tables.LAYERS.items()
     makers = {name: lambda row=row: warm(row.make(D, K, np.random.default_rng(0), np.float64)) for name, row in rows}
@@ -208,8 +230,14 @@ def complaint(error: Exception, wrong: dict[str, Any], names: set[str]) -> str:
     return ""
 
 
-def test_what_fits_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True, scope="module")
+def elsewhere() -> Iterator[None]:
+    """What is a path to save to is written beside FOLDER's file, not into the book's folder."""
+    with contextlib.chdir(FOLDER.name):
+        yield
+
+
+def test_what_fits_is_taken() -> None:
     for name in CALLS:
         run(name, arguments(name))
 

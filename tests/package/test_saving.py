@@ -82,6 +82,12 @@ def test_save_refuses_what_is_no_plain_file(tmp_path: Path) -> None:
     for path in (tmp_path, pipe, Path(os.devnull)):
         with pytest.raises(ValueError, match="path must lead to a plain file"):
             save(network(), path)
+    for target in (tmp_path, pipe, Path(os.devnull), Path("/dev/zero")):  # the last has no end, and filled the memory
+        link = tmp_path / "link.npz"
+        link.symlink_to(target)
+        with pytest.raises(ValueError, match="path must lead to a plain file"):
+            load(network(), link)
+        link.unlink()
     assert Path(os.devnull).is_char_device() and [f.name for f in tmp_path.iterdir()] == ["pipe"]
 
 

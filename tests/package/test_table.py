@@ -17,7 +17,8 @@ from nnlit.mistakes import in_order, mistake
 import _bank as bank
 
 ROOMS = ["slopes", "subject", "state", "objects", "trial", "forms", "case", "mistakes", "formulas", "partial", "conduct", "laws",
-         "rebuilt", "measure", "inputs", "report", "diagnosis", "rules", "slips", "terms", "handles", "steps"]
+         "rebuilt", "elsewhere", "variants", "measure", "inputs", "report", "diagnosis", "rules", "slips", "terms", "handles",
+         "steps", "residues", "constants", "symbols", "exact_arrays", "exact_functions", "exact_buffers", "degrees", "exact"]
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ def test_generating_is_inference() -> None:
     (lambda: Transformer(V, 8, 2, 0, 4), ValueError, "depth must be a whole number from 1 up"),
     (lambda: Transformer(V, 8, 2, 1, 0), ValueError, "length must be a whole number from 1 up"),
     (lambda: Transformer(V, 0, 2, 1, 4), ValueError, "width must be a whole number from 1 up"),
-    (lambda: small(dropout=1.0), ValueError, "rate"), (lambda: small(dtype=int), TypeError, "dtype"),
+    (lambda: small(dropout=1.0), ValueError, "dropout must be a number in"), (lambda: small(dtype=int), TypeError, "dtype"),
     (lambda: small(hidden=0), ValueError, "must be a whole number from 1 up"),
     (lambda: small()(np.zeros((2, 3))), TypeError, "x must"),
     (lambda: small()(np.zeros(3, int)), ValueError, "x must have shape"),
