@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help book pdf epub serve test train mutate checkers clean
+.PHONY: help book pdf epub kit serve test train mutate dist checkers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,9 @@ book: .venv/installed  ## build the site into _docs/, with the PDF and the EPUB
 pdf epub: .venv/installed  ## build the PDF or the EPUB alone, _docs/nnlit.pdf or _docs/nnlit.epub
 	@$(BIN)/python tools/formats.py $@
 
+kit: .venv/installed  ## make the course kit, _kit/nnlit-kit.zip: slides, exercise notebooks, what grades them
+	@$(BIN)/python tools/kit.py
+
 serve: .venv/installed  ## build the pages, serve them (PORT=8000), and show every save in the open page
 	@PORT=$(PORT) $(BIN)/python tools/serve.py
 
@@ -24,7 +27,7 @@ test: .venv/installed  ## every cell of every chapter, lint, types, every test
 	@$(BIN)/nbdev_test
 	@$(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
 	@$(BIN)/python tools/book.py
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 train: .venv/installed  ## train anew what ships with the package, as far as it is out of date (FORCE=1: all; ONLY="addition prose")
 	@$(BIN)/python tools/train.py $(if $(FORCE),--force) $(ONLY)
@@ -40,8 +43,15 @@ mutate: .venv/mutate  ## plant faults, see what the tests and the book notice (M
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c requirements.lock -r .ci/mutate.lock
 	@touch $@
 
+dist: .venv/release  ## build the sdist and the wheel of the last commit into dist/, twice, and check them as an index would
+	@$(BIN)/python tools/dist.py
+
+.venv/release: .venv/installed .ci/release.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c requirements.lock -r .ci/release.lock
+	@touch $@
+
 clean:  ## remove everything that is built, .venv too
-	rm -rf .venv .venv-vnu _docs _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-vnu _docs _kit _proc _stage _stage_site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock setup.py settings.ini pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
