@@ -13,11 +13,16 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import jedi
+import numpy as np
+import parso.cache
+from parso.python.tree import Module, Name
+from parso.tree import NodeOrLeaf
 
 from _order import Place, order, particulars
 from _table import Table
@@ -25,6 +30,16 @@ from _table import Table
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = tempfile.TemporaryDirectory()  # Jedi's, one for each process: what one is writing another must not read
 jedi.settings.cache_directory = CACHE.name
+
+
+def name_at(tree: Module, place: tuple[int, int]) -> NodeOrLeaf | None:
+    """The name that begins at a place, found by halving, as leaves are: parso walks through the whole file for it."""
+    leaf = tree.get_leaf_for_position((place[0], place[1] + 1))
+    return leaf if isinstance(leaf, Name) else None
+
+
+Module.get_name_of_position = name_at  # type: ignore[method-assign,assignment]
+parso.cache._CACHED_SIZE_TRIGGER = 100_000  # from 600 files on parso would drop some that Jedi still holds
 USES = ROOT / "_stage" / "uses"  # what Jedi has found, by a digest of what it has looked at
 DIRECTIVE = re.compile(r"#\|\s*([\w-]+):?\s*(.*?)\s*$")
 TERM = re.compile(r'<dfn(?: title="([^"]+)")?>(.*?)</dfn>', re.S)  # the title, if there is one, is how the index spells it
@@ -175,7 +190,8 @@ class Book:
         own = {i.name: i for i in self.targets.values() if i.chapter is chapter}
         for cell in chapter.cells:
             starts[cell.id] = start
-            seen += cell.code + "\n\n\n"
+            # a chapter opened alone finds the book by sys.path: Jedi has found it, and would look again for every name
+            seen += ("\n" * cell.code.count("\n") if "sys.path" in cell.code else cell.code) + "\n\n\n"
             if self._candidates.search(cell.code):
                 places = {name: (starts[i.cell.id], seen) for name, i in own.items() if i.cell.id in starts}
                 here = {name: (first, first + own[name].cell.code.count("\n") + 1) for name, (first, _) in places.items()}
@@ -197,6 +213,8 @@ class Book:
                     continue
                 if target := certain.get((number, name.start())):
                     found.append(Use(target, name[0], number - after, name.start(), number - after in imports))
+                    continue
+                if text[:name.start()].endswith(".") and name[0] in self._arrays:
                     continue
                 targets = set()
                 for d in script.goto(number, name.start(), follow_imports=True):  # nothing, in a comment or a string
@@ -232,6 +250,11 @@ class Book:
                     bound[n.name or ""] += 1
         return {(line, len(lines[line - 1].encode()[:column].decode())): origin[name]
                 for name, line, column in places if origin.get(name) and not bound[name]}
+
+    @cached_property
+    def _arrays(self) -> set[str]:
+        """What is taken for an array's after a dot, as `sum` is, though a class here has one too: Jedi takes long to say."""
+        return {*dir(np), *dir(np.ndarray)} - self._offered
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
@@ -361,8 +384,9 @@ class Repository:
 def keep(file: Path, text: str) -> None:
     """Write a file in place of older ones of its name, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    for old in sorted(file.parent.glob(f"{file.name.rsplit('-', 1)[0]}-*"), key=lambda f: f.stat().st_mtime)[:-3]:
-        old.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # another process may be tidying up here too
+        for old in sorted(file.parent.glob(f"{file.name.rsplit('-', 1)[0]}-*"), key=lambda f: f.stat().st_mtime)[:-3]:
+            old.unlink(missing_ok=True)
     part = file.with_name(f"{file.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
     part.replace(file)

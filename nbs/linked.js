@@ -179,7 +179,7 @@
     if (!link || link.closest(".letters, .sections, .page-navigation, .breadcrumb")) return null;
     const url = new URL(link.getAttribute("href"), document.baseURI);
     const file = url.href.startsWith(base.href) ? url.pathname.slice(base.pathname.length) : null;
-    if (file === null || !/^(\w+\.html)?$/.test(file) || (file === location.pathname.slice(base.pathname.length) && !url.hash)) return null;
+    if (file === null || !/^([\w/]+\.html)?$/.test(file) || (file === location.pathname.slice(base.pathname.length) && !url.hash)) return null;
     return link;
   };
   let touched = false;

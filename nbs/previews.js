@@ -21,13 +21,14 @@
   /** What the card over a link shows: [kind or name, HTML, title of the page], or nothing. */
   async function content(a) {
     const url = new URL(a.getAttribute("href"), document.baseURI);
-    const key = (url.pathname.split("/").pop() || "index.html").replace(/\.html$/, "");
-    const here = (location.pathname.split("/").pop() || "index.html") === `${key}.html`;
+    const place = ({ pathname }) => pathname.slice(base.pathname.length).replace(/(^|\/)$/, "$1index.html").replace(/\.html$/, "");
+    const key = place(url), here = place(location) === key;
     const cards = await page(key);
     const found = cards[decodeURIComponent(url.hash.slice(1))];
     if (!found) return null;
     const body = document.createElement("div");
     body.className = "card-body";
+    body.lang = key.startsWith("de/") ? "de" : "en";
     body.innerHTML = found[1];
     const named = [...body.querySelectorAll("[data-name]")], name = a.textContent.trim().split(".").pop();
     const meant = named.find((part) => part.dataset.name === name);

@@ -79,5 +79,5 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !ours(request.url)) return;
   const reply = answer(event);
-  event.respondWith(request.url.endsWith("/live/live_worker.js") ? reply.then(alone) : reply);
+  event.respondWith(/\/live\/live_worker(\.\w+)?\.js$/.test(request.url) ? reply.then(alone) : reply);
 });

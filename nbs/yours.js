@@ -38,8 +38,8 @@ holds it behind the #, which a browser keeps to itself, compressed; code that ca
     make("b", {}, line ? `Line ${line}: ` : ""), `${kind}: ${words}`, text ? make("code", { class: "yours-line" }, text) : "");
   const printed = (words) => words ? make("details", { class: "yours-printed" }, make("summary", {}, "What it printed"),
     make("pre", { tabindex: "0" }, words)) : "";
-  const words = { wrong: "✗", right: "✓" };
-  const verdict = (name) => make("span", { class: `yours-verdict ${name.replace(" ", "-")}` }, `${words[name] ?? "?"} ${name}`);
+  const words = { wrong: "✗ wrong", right: "✓ right" };
+  const verdict = (name) => make("span", { class: `yours-verdict ${name.replace(" ", "-")}` }, words[name] ?? `? ${name}`);
 
   function differing(entries) {
     if (!entries) return "";
@@ -262,7 +262,7 @@ holds it behind the #, which a browser keeps to itself, compressed; code that ca
     const parts = {
       right: [make("p", {}, verdict("right"), " The book's check holds. Its own answer is below, to compare.")],
       wrong: [make("p", {}, verdict("wrong"), " This line of the book's check fails:"), line, ...said],
-      unwritten: [make("p", {}, `${sentence(a.said[0] ?? "")}.`)],
+      unwritten: [make("p", {}, `Still to be written: ${a.said.join(", ")}.`)],
       trouble: [make("p", {}, "It does not run."), ...said],
     };
     const sums = { right: "Right.", wrong: "Not yet right.", unwritten: "Not yet written.", trouble: "The code does not run." };

@@ -41,10 +41,16 @@ if TYPE_CHECKING:
     from nnlit.normalization import BatchNorm
     from nnlit.not_learning import VitalSigns, vital_signs
     from nnlit.pooling import Flatten, MaxPool2D, MeanPool2D
+    from nnlit.precision import check_precision
     from nnlit.recurrence import RNN, LastStep
     from nnlit.report import GradientError, Report, Result
     from nnlit.steps import check_modes, check_pairs, check_training_step, check_update
+    from nnlit.symptoms import Setup
+    from nnlit.torch_bridge import (
+        from_state_dict, from_torch, to_state_dict, to_torch, torch_gradients,
+    )
     from nnlit.transformer import Block, TokenLoss, Transformer, generate
+    from nnlit.troubleshooting import Finding, Findings, troubleshoot
 
 # %% ../nbs/index.ipynb #package-names
 __version__ = "0.1.0"
@@ -76,9 +82,14 @@ _LATER = {
     "normalization": ["BatchNorm"],
     "not_learning": ["VitalSigns", "vital_signs"],
     "pooling": ["Flatten", "MaxPool2D", "MeanPool2D"],
+    "precision": ["check_precision"],
     "recurrence": ["LastStep", "RNN"],
     "steps": ["check_modes", "check_pairs", "check_training_step", "check_update"],
+    "symptoms": ["Setup"],
+    "torch_bridge": ["from_state_dict", "from_torch", "to_state_dict", "to_torch",
+                     "torch_gradients"],
     "transformer": ["Block", "TokenLoss", "Transformer", "generate"],
+    "troubleshooting": ["Finding", "Findings", "troubleshoot"],
 }
 __all__ += [name for names in _LATER.values() for name in names]
 

@@ -31,13 +31,13 @@ class BlockwiseAttention(Module):
         self.causal, self.block = causal, check_whole("block", block)
 
     def blocks(self, U: int) -> Iterator[tuple[slice, slice]]:
-        """Which queries and which keys to look at together, block by block of keys."""
+        """Which queries and which of U keys to look at together, block by block of keys."""
         for start in range(0, U, self.block):
             queries = slice(start if self.causal else 0, None)
             yield queries, slice(start, min(start + self.block, U))
 
     def scores(self, q: Array, k: Array) -> Array:
-        """Scores of R queries, divided by √d, and B keys, maybe masked: (..., R, B)."""
+        """Scores of R queries q, divided by √d, and B keys k, maybe masked: (..., R, B)."""
         s = q @ k.swapaxes(2, 3)  # (..., R, d) @ (..., d, B) = (..., R, B)
         if self.causal:  # the first B queries stand on the diagonal
             B = s.shape[-1]
@@ -45,7 +45,8 @@ class BlockwiseAttention(Module):
         return s
 
     def forward(self, q: Array, k: Array, v: Array) -> Array:  # type: ignore[override]
-        """Each query's average of the values, weighted by softmax: (N, heads, T, e)."""
+        """Each query q's average of the values v, weighted by softmax over the keys k:
+        (N, heads, T, e)."""
         check_heads(q, k, v, self.causal)
         q = q * q.shape[-1] ** -0.5                        # (N, heads, T, d)
         top = np.full((*q.shape[:3], 1), -np.inf, q.dtype)  # (..., T, 1)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, TypeVar
@@ -13,10 +14,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 # %% auto #0
-__all__ = ['NDArray', 'Array', 'FLOATS', 'as_array', 'as_floats', 'NotFinite', 'check_array', 'check_dtype', 'check_shape',
-           'squares_add_up', 'check_finite', 'check_whole', 'check_number', 'Number', 'check_float_dtype',
-           'as_generator', 'check_type', 'check_function', 'check_labels', 'check_rows', 'check_target',
-           'check_weights']
+__all__ = ['NDArray', 'Array', 'FLOATS', 'ForCheck', 'as_array', 'as_floats', 'NotFinite', 'check_array', 'check_dtype',
+           'check_shape', 'squares_add_up', 'check_finite', 'check_whole', 'check_number', 'Number',
+           'check_float_dtype', 'as_generator', 'check_type', 'check_function', 'check_labels', 'check_rows',
+           'check_target', 'check_weights']
 
 # %% ../nbs/97_checks.ipynb #array-type
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -24,13 +25,27 @@ NDArray = np.ndarray[Any, np.dtype[_Scalar]]  # as numpy.typing has it, which ta
 Array = np.ndarray[Any, np.dtype[np.floating[Any]]]  # of float64 or float32
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
+# %% ../nbs/97_checks.ipynb #for-check
+class _Admitted(threading.local):
+    now = False
+
+
+class ForCheck(np.ndarray):
+    """An array that is admitted as floats while a check runs, in its thread, and then only."""
+
+    admitted = _Admitted()
+
 # %% ../nbs/97_checks.ipynb #as-array
 def as_array(name: str, value: Any) -> NDArray[Any]:
     """The value as a NumPy array: lists, tuples and data frames are read, arrays stay.
 
+    name: what an error calls the value, here and in all that follows.
     Raises TypeError for what NumPy would read as something else: matrices, whose product
-    is another, masked arrays, whose mask would be lost, and rows of unequal length.
+    is another, masked arrays, whose mask would be lost, rows of unequal length, and the
+    exact numbers of a check outside of it.
     """
+    if isinstance(value, ForCheck) and not ForCheck.admitted.now:
+        raise TypeError(f"{name} must be float64, not exact numbers, which a check uses")
     if isinstance(value, (np.matrix, np.ma.MaskedArray)):
         remedy = "np.asarray" if isinstance(value, np.matrix) else "np.ma.filled"
         kind = type(value).__name__
@@ -46,7 +61,10 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
 
 # %% ../nbs/97_checks.ipynb #as-floats
 def as_floats(name: str, value: Any) -> NDArray[np.float64]:
-    """Numbers, or arrays of them, as an array of float64; TypeError for anything else."""
+    """value, numbers or arrays of them, as an array of float64.
+
+    Raises TypeError for anything else. name: as in as_array.
+    """
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -67,7 +85,7 @@ def check_array(
 
     shape: an entry for each axis; a number must be met, a letter is any length from 1 up,
     "..." at the end stands for any further axes.
-    dtype: the dtype it must have; None allows float64 and float32.
+    dtype: the dtype it must have; None allows float64 and float32. name: as in as_array.
     Raises TypeError for the wrong type or dtype, ValueError for the shape, and NotFinite,
     a ValueError, for nan or inf.
     """
@@ -79,7 +97,10 @@ def check_array(
 
 # %% ../nbs/97_checks.ipynb #check-dtype
 def check_dtype(name: str, array: NDArray[Any], allowed: Sequence[np.dtype[Any]]) -> None:
-    """TypeError unless the array is plain and of one of the allowed dtypes."""
+    """TypeError unless the array is plain and of one of the allowed dtypes.
+
+    name: as in as_array.
+    """
     as_array(name, array)
     if array.dtype not in allowed:
         wanted = " or ".join(map(str, allowed))
@@ -88,7 +109,10 @@ def check_dtype(name: str, array: NDArray[Any], allowed: Sequence[np.dtype[Any]]
 
 # %% ../nbs/97_checks.ipynb #check-shape
 def check_shape(name: str, array: NDArray[Any], shape: tuple[int | str, ...]) -> None:
-    """ValueError unless the array has the wanted shape, written as for check_array."""
+    """ValueError unless the array has the wanted shape, written as for check_array.
+
+    name: as in as_array.
+    """
     more = shape[-1:] == ("...",)
     axes = shape[:-1] if more else shape
     pairs = zip(array.shape, axes)
@@ -99,12 +123,14 @@ def check_shape(name: str, array: NDArray[Any], shape: tuple[int | str, ...]) ->
 
 # %% ../nbs/97_checks.ipynb #check-finite
 def squares_add_up(array: NDArray[Any]) -> bool:
-    """Whether the sum of squares is finite, as it can only be if every entry is."""
+    """Whether the array's sum of squares is finite; only if every entry is, it can be."""
+    if isinstance(array, ForCheck):
+        return False  # of exact numbers a sum is no measure: each is to be looked at
     return math.isfinite(np.vdot(array, array))
 
 
 def check_finite(name: str, array: NDArray[Any]) -> None:
-    """NotFinite if there is nan or inf among the values.
+    """NotFinite if there is nan or inf among the values of array; name: as in as_array.
 
     The sum of squares costs a third of looking at each entry. If it is infinite, as for
     entries above 1e154, each is looked at.
@@ -114,7 +140,10 @@ def check_finite(name: str, array: NDArray[Any]) -> None:
 
 # %% ../nbs/97_checks.ipynb #check-whole
 def check_whole(name: str, value: Any, low: int = 1) -> int:
-    """value as an int, if it is a whole number from `low` up; else ValueError."""
+    """value as an int, if it is a whole number from `low` up; else ValueError.
+
+    name: as in as_array. Raises TypeError for what is no number.
+    """
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < low:
         raise ValueError(f"{name} must be a whole number from {low} up, not {value!r}")
@@ -126,6 +155,7 @@ def check_number(
 ) -> float:
     """value as a float, if low <= value < high; with `above`, if low < value < high.
 
+    name: as in as_array.
     Raises TypeError unless it is a real number, ValueError outside the range (as nan is).
     """
     left = "(" if above else "["
@@ -156,6 +186,8 @@ class _Number:
 def Number(low: float, high: float, above: bool = False, optional: bool = False) -> Any:
     """An attribute that check_number looks at when it is set: `lr: float = Number(0, 1)`.
 
+    low, high, above: as in check_number.
+
     optional: None is taken too.
     """
     return _Number(low, high, above, optional=optional)
@@ -173,7 +205,7 @@ def check_float_dtype(dtype: Any) -> np.dtype[Any]:
 
 # %% ../nbs/97_checks.ipynb #as-generator
 def as_generator(rng: Any) -> np.random.Generator:
-    """A Generator from a seed, a Generator (returned as it is) or None, which draws anew.
+    """A Generator from rng: a seed, a Generator (returned as it is), or None, which draws anew.
 
     Raises TypeError for anything else.
     """
@@ -185,20 +217,26 @@ def as_generator(rng: Any) -> np.random.Generator:
 
 # %% ../nbs/97_checks.ipynb #check-type
 def check_type(name: str, value: Any, kind: type) -> None:
-    """TypeError unless the value is of the type; a class in place of its object is named."""
+    """TypeError unless the value is of that kind; a class in place of its object is named.
+
+    name: as in as_array.
+    """
     if not isinstance(value, kind):
         came = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
         raise TypeError(f"{name} must be of type {kind.__name__}, not {came}")
 
 
 def check_function(name: str, value: Any) -> None:
-    """TypeError unless the value can be called."""
+    """TypeError unless the value can be called. name: as in as_array."""
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {type(value).__name__}")
 
 # %% ../nbs/97_checks.ipynb #check-labels
 def check_labels(name: str, labels: NDArray[Any], K: int) -> None:
-    """TypeError unless labels are integers, ValueError unless (N,) and from 0 to K - 1."""
+    """TypeError unless labels are integers, ValueError unless (N,) and from 0 to K - 1.
+
+    name: as in as_array.
+    """
     if not np.issubdtype(labels.dtype, np.integer):
         hint = f": use {name}.astype(int)" if labels.dtype.kind in "fb" else ""
         raise TypeError(f"{name} must be a NumPy array of integers, not {labels.dtype}{hint}")
@@ -209,7 +247,10 @@ def check_labels(name: str, labels: NDArray[Any], K: int) -> None:
 
 # %% ../nbs/97_checks.ipynb #check-rows
 def check_rows(name: str, rows: NDArray[Any]) -> None:
-    """ValueError unless every row is a distribution: nothing below 0, and a sum of 1."""
+    """ValueError unless all rows are distributions: nothing below 0, and a sum of 1.
+
+    name: as in as_array.
+    """
     exact = rows.astype(float)
     sums = exact.sum(axis=1)  # (N,)
     rounding = 4 * (np.finfo(rows.dtype).eps if rows.dtype.kind == "f" else 0)
@@ -220,7 +261,10 @@ def check_rows(name: str, rows: NDArray[Any]) -> None:
 
 # %% ../nbs/97_checks.ipynb #check-target
 def check_target(target: NDArray[Any], shape: tuple[int, int]) -> None:
-    """TypeError or ValueError unless target is labels (N,) or distributions (N, K)."""
+    """TypeError or ValueError unless target is labels (N,) or distributions (N, K).
+
+    shape: (N, K), that of the prediction.
+    """
     N, K = shape
     if target.shape == (N,):
         check_labels("target", target, K)
@@ -232,7 +276,10 @@ def check_target(target: NDArray[Any], shape: tuple[int, int]) -> None:
 
 # %% ../nbs/97_checks.ipynb #check-weights
 def check_weights(name: str, weights: Any, N: int) -> Array:
-    """The weights as floats, if they are N numbers from 0 up, and not all of them 0."""
+    """The weights (N,) as floats, if they are numbers from 0 up, and not all of them 0.
+
+    name: as in as_array. Raises TypeError, ValueError, or NotFinite, a ValueError.
+    """
     weights = as_floats(name, as_array(name, weights))
     check_array(name, weights, (N,))
     if weights.min() < 0 or weights.sum() == 0:

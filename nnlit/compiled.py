@@ -27,7 +27,7 @@ from .train import check_same_model
 
 # %% ../nbs/14a_compiled.ipynb #start
 def start_state(optimizer: Optimizer) -> bool:
-    """Give parameters without state the state they start from; whether there were any."""
+    """Give an optimizer's parameters without state their first; whether there were any."""
     rule, started = rule_of(optimizer), False
     for layer, name, key in held_by(optimizer):
         state = optimizer.state[key]
@@ -49,6 +49,7 @@ def code_of(text: str) -> CodeType:
 class Step:
     """A training step as a program of its own: step(x, y) returns the loss, as train_step.
 
+    model, loss, optimizer: as in compile_step.
     It is written when a batch of a new shape comes. Parameters and the optimizer's state
     stay where they are and are changed in place; the layers' `gradients` are not set.
     """
@@ -86,7 +87,10 @@ class Step:
         return weighted, self.optimizer.clip_norm, self.switches(self.optimizer)
 
     def look(self, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """x and y as arrays, if they are what the first layer and the loss take."""
+        """x and y as arrays, if they are what the first layer and the loss take.
+
+        Raises TypeError or ValueError if they are not.
+        """
         x, y = as_array("x", x), as_array("target", y)
         self.parts[0].check_input(x)
         if self.parts[-2].output is not None:
@@ -106,7 +110,7 @@ class Step:
         return write(self.parts, self.optimizer, *self.look(x, y))
 
     def compile(self, key: Any, x: Any, y: Any) -> Callable[[Any, Any], float]:
-        """Make the program for batches like this one, and keep it."""
+        """Make the program for batches like x and y, and keep it under the key."""
         program = self.write(x, y)
         start_state(self.optimizer)
         space = {**NUMPY, **program.arrays}
@@ -244,7 +248,10 @@ OWN = {"dot": _dot, "maximum": _maximum, "minimum": _minimum, "greater": _greate
 
 
 class Epochs:
-    """Many epochs of training in one call: epochs(x, y, orders) returns all the losses."""
+    """Many epochs of training in one call: epochs(x, y, orders) returns all the losses.
+
+    step: the Step that is repeated. batch_size, compiler: as in compile_epochs.
+    """
 
     def __init__(self, step: Step, batch_size: int, compiler: Callable[[Any], Any]) -> None:
         self.step, self.batch_size, self.compiler = step, batch_size, compiler
@@ -270,7 +277,10 @@ class Epochs:
         return np.concatenate(losses).reshape(len(orders), -1)
 
     def run(self, x: NDArray[Any], y: NDArray[Any], orders: NDArray[Any]) -> NDArray[Any]:
-        """The losses of epochs whose batches are all of one size."""
+        """The losses of epochs whose batches are of one size, in the shape of orders' batches.
+
+        Raises NotFinite, a ValueError, once a loss is nan or inf.
+        """
         size = min(self.batch_size, orders.shape[1])
         optimizer = self.step.optimizer
         key = size, y.ndim, *self.step.options()
@@ -324,7 +334,7 @@ def compile_epochs(
 
     batch_size: samples a step; an epoch's last batch may be smaller. compiler: makes a fast
     function of a Python function; None takes Numba's njit. Raises ImportError without
-    Numba, and what compile_step raises.
+    Numba, ValueError for a batch_size below 1, and what compile_step raises.
     """
     step = compile_step(model, loss, optimizer)
     check_whole("batch_size", batch_size)

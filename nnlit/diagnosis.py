@@ -5,19 +5,18 @@
 # %% ../nbs/08_diagnosis.ipynb #imports
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from . import conduct, formulas, laws, partial, rebuilt  # noqa: F401  # each fills its part of the table
+from . import conduct, elsewhere, formulas, laws, partial, rebuilt, variants  # noqa: F401  # each fills the table
 from .case import SEEN, Case, Claim, Probe, claim, feed_another, probe_at, upstream
 from .checks import Array, as_generator, check_function
 from .conduct import parts_of, watched
 from .forms import BACKWARD, SLOPE, is_layer, method
 from nnlit.inputs import (
-    as_inputs, check_keywords, check_numbers, check_parameters, given_upstream, loss_arguments, probe_inputs,
+    argument_names, as_inputs, check_keywords, check_numbers, check_parameters, given_upstream, loss_arguments, probe_inputs,
     starts_from_target, takes_target,
 )
 from nnlit.measure import (
@@ -28,11 +27,12 @@ from .objects import OfLayer, chain, run_forward
 from .report import GradientError, Report, Result
 from .state import Snapshot, State
 from .subject import OfFunctions, OfLoss, Subject
+from .tensor_subjects import foreign
 
 # %% auto #0
 __all__ = ['VAGUE', 'name_of', 'judge', 'verdict_of', 'diagnose', 'results_of', 'names_of', 'first_passes', 'same_again',
            'notes_on', 'blame_the_part', 'pass_on', 'layer_inputs', 'blame_the_loss', 'blame_inside', 'calls_inside',
-           'check_gradients', 'check_object', 'Nothing', 'check_backward', 'check_loss', 'check', 'argument_names']
+           'check_gradients', 'check_object', 'Nothing', 'check_backward', 'check_loss', 'check']
 
 # %% ../nbs/08_diagnosis.ipynb #name
 def name_of(case: Case) -> tuple[Mistake, str] | None:
@@ -260,7 +260,7 @@ def calls_inside(model: Any, x: Array) -> list[tuple[Any, tuple[Any, ...]]]:
 def check_gradients(
     layer: Any, x: Any, *, grad_out: Array | None = None, loss: Any = None,
     target: Any = None, rng: int | np.random.Generator = 0, eps: float | None = None,
-    sample: int | None = 1000, lines: bool = True,
+    sample: int | None = 1000, lines: bool = True, exact: bool = False,
 ) -> Report:
     """Check every gradient of a layer or model, and name the mistake when one is wrong.
 
@@ -273,16 +273,23 @@ def check_gradients(
     A target without a loss says that `layer` is itself a loss.
     rng: seed or generator. eps: the step (1e-5; in float32 1e-2). sample: how many entries
     of an array to look at one by one, at most, where it is not right along random lines;
-    None for all. lines=False looks at entries alone. Parameters are restored.
+    None for all. lines=False looks at entries alone. exact: let equality of exact numbers
+    decide what is right (chapter Exact). Parameters are restored.
+    layer may be a torch.nn.Module too, and x a tensor or a tuple of them.
     Raises TypeError or ValueError for what cannot be checked. Source: CS231n notes.
     """
+    if foreign(layer):
+        from nnlit.tensors import check_tensors  # late: it needs this module
+        return check_tensors(layer, x if isinstance(x, tuple) else (x,), loss=loss,
+                             target=target, grad_out=grad_out, rng=rng, eps=eps,
+                             sample=sample, lines=lines, exact=exact)
     layer = list(layer.values()) if type(layer) is dict else layer
     if isinstance(layer, (list, tuple)) and layer and all(is_layer(part) for part in layer):
         layer = chain(layer)
-    check_keywords(layer, grad_out, loss, target, eps, sample, lines)
+    check_keywords(layer, grad_out, loss, target, eps, sample, lines, exact)
     before = Snapshot([layer, loss])
     try:
-        return check_object(layer, x, grad_out, loss, target, rng, eps, sample, lines)
+        return check_object(layer, x, grad_out, loss, target, rng, eps, sample, lines, exact)
     finally:
         before.restore()
 
@@ -290,14 +297,15 @@ def check_gradients(
 def check_object(
     layer: Any, x: Any, grad_out: Array | None, loss: Any, target: Any,
     rng: int | np.random.Generator, eps: float | None, sample: int | None, lines: bool,
+    exact: bool,
 ) -> Report:
     """What check_gradients does, between two looks at all that the objects hold."""
     given, notes = probe_inputs(layer, x)
     alone = target is not None and loss is None and not takes_target(layer)
     parts = (Nothing(), given, layer, target) if alone else (layer, given, loss, target)
-    report = check(lambda: OfLayer(*parts), [], notes, grad_out, rng, eps, sample, lines)
+    report = check(lambda: OfLayer(*parts), [], notes, grad_out, rng, eps, sample, lines, exact)
     if report.bad and len(given) == 1 and not starts_from_target(layer):
-        keywords = {"rng": rng, "eps": eps, "sample": sample, "lines": lines}
+        keywords = {"rng": rng, "eps": eps, "sample": sample, "lines": lines, "exact": exact}
         x = next(iter(given.values()))
         if loss is not None or hasattr(layer, "layers"):
             blame_the_part(report, layer, x, loss, target, **keywords)
@@ -319,9 +327,9 @@ class Nothing:
 
 # %% ../nbs/08_diagnosis.ipynb #check-backward
 def check_backward(
-    forward: Any, backward: Any, *args: Any, grad_out: Array | None = None,
+    forward: Any, backward: Any = None, *args: Any, grad_out: Array | None = None,
     rng: int | np.random.Generator = 0, eps: float | None = None, sample: int | None = 1000,
-    lines: bool = True,
+    lines: bool = True, exact: bool = False,
 ) -> Report:
     """Check two functions in the CS231n convention, and name the mistake when one is wrong.
 
@@ -330,21 +338,27 @@ def check_backward(
     (None for what has none): one array, a tuple, or a dict by argument name.
     args: copied, never changed. The first is the input; what is no float array is handed
     on as it is. Keywords and errors as in check_gradients.
+    Of a torch.autograd.Function or a jax.custom_vjp: check_backward(MyFunction, x, W).
     """
+    if foreign(forward):
+        from nnlit.tensors import check_tensors  # late: it needs this module
+        args = () if backward is None and not args else (backward, *args)
+        return check_tensors(forward, args, grad_out=grad_out, rng=rng, eps=eps,
+                             sample=sample, lines=lines, exact=exact)
     if not args:
         raise ValueError("args must be the arguments of forward, input first, not empty")
     check_function("forward", forward)
     check_function("backward", backward)
-    check_numbers(eps, sample, lines)
+    check_numbers(eps, sample, lines, exact)
     names = argument_names(forward, len(args))
     given, notes = as_inputs(dict(zip(names, args)), lambda values: forward(*values))
     return check(lambda: OfFunctions(forward, backward, given), [forward, backward], notes,
-                 grad_out, rng, eps, sample, lines)
+                 grad_out, rng, eps, sample, lines, exact)
 
 # %% ../nbs/08_diagnosis.ipynb #check-loss
 def check_loss(
     f: Any, *args: Any, rng: int | np.random.Generator = 0, eps: float | None = None,
-    sample: int | None = 1000, lines: bool = True,
+    sample: int | None = 1000, lines: bool = True, exact: bool = False,
 ) -> Report:
     """Check one function that returns the loss and its gradients, in either order.
 
@@ -355,14 +369,14 @@ def check_loss(
     if not args:
         raise ValueError("args must be the arguments of f, not empty")
     check_function("f", f)
-    check_numbers(eps, sample, lines)
+    check_numbers(eps, sample, lines, exact)
     given = loss_arguments(dict(zip(argument_names(f, len(args)), args)))
-    return check(lambda: OfLoss(f, given), [f], [], None, rng, eps, sample, lines)
+    return check(lambda: OfLoss(f, given), [f], [], None, rng, eps, sample, lines, exact)
 
 # %% ../nbs/08_diagnosis.ipynb #check
 def check(
     make: Any, roots: list[Any], notes: list[str], grad_out: Array | None, rng: Any, eps: float | None,
-    sample: int | None, lines: bool,
+    sample: int | None, lines: bool, exact: bool,
 ) -> Report:
     """Make the subject, diagnose it, and say what was said about its input.
 
@@ -377,24 +391,10 @@ def check(
             subject = make()
         check_parameters(subject)
         report = diagnose(subject, grad_out, draws, eps, sample, lines)
+        if exact:
+            from nnlit.exact import by_equality  # late: most checks measure
+            by_equality(report, subject, draws)
     finally:
         before.restore()
-    return Report(report.results, notes + report.warnings, report.notes)
-
-
-def argument_names(function: Any, count: int) -> list[str]:
-    """The names of a function's arguments, as far as it has any."""
-    try:
-        kinds = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # of C code
-        return [f"argument {i}" for i in range(count)]
-    names = [p.name for p in kinds if p.kind != p.VAR_POSITIONAL][:count]
-    needed = [p.name for p in kinds if p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD]
-    if len(needed) > count:
-        raise TypeError(f"args must be all the arguments of {getattr(function, '__name__', 'it')}: "
-                        f"{', '.join(needed[count:])} is missing")
-    more = any(p.kind == p.VAR_POSITIONAL for p in kinds)
-    if len(names) < count and not more:
-        raise TypeError(f"args must be the arguments of {getattr(function, '__name__', 'it')}, {', '.join(names)}, "
-                        f"but there are {count}")
-    return names + [f"argument {i}" for i in range(len(names), count)]
+    report.warnings[:0] = notes
+    return report

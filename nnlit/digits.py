@@ -36,7 +36,9 @@ def hold_out(
     """Put n samples aside at random: x and y of the rest, then x and y of those n.
 
     x (N, ...) and y (N,): arrays, lists, data frames or series, row by row.
-    Raises ValueError unless y has a label for each row of x and 0 < n < N.
+    rng: a seed or a Generator; None draws anew.
+    Raises TypeError for what no array is made of, ValueError unless y has a label for
+    each row of x and 0 < n < N.
     """
     x, y = as_array("x", x), as_array("y", y)  # a series is by its rows, not its index
     check_array("x", x, ("N", "D", "..."))
@@ -51,7 +53,7 @@ def hold_out(
 def standardization(x: Array) -> tuple[Array, float]:
     """The mean of each column, (D,), and one scale for all, by (13.1): (x - mean) / scale.
 
-    Raises ValueError if no column of x (N, D) ever changes.
+    Raises ValueError if no column of x (N, D) ever changes, TypeError for no array.
     """
     check_array("x", x, ("N", "D"))
     mean = x.mean(axis=0)                             # (N, D) over samples = (D,)

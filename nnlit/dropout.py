@@ -20,7 +20,8 @@ class Dropout(Module):
     rate: the share that is dropped, 0 <= rate < 1; may be set later. rng: a seed or a
     NumPy Generator, from which each forward in training draws; None draws anew.
     cache: the mask, one byte an entry, and its factor; None outside training.
-    Raises ValueError for a rate outside [0, 1). Equations (15.1) and (15.2).
+    Raises ValueError for a rate outside [0, 1), TypeError for no number.
+    Equations (15.1) and (15.2).
     Source: Srivastava et al. 2014, section 10; the scaling in training is "inverted".
     """
 

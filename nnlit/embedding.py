@@ -109,7 +109,8 @@ class TiedOutput(Module):
 
     embedding: whose table it shares, at most one TiedOutput for each. It has no array
     of its own: backward leaves its share of dW in the embedding, whose own backward,
-    later in the same pass, adds to it. Source: Press & Wolf 2017.
+    later in the same pass, adds to it. Raises TypeError for no Embedding.
+    Source: Press & Wolf 2017.
     """
 
     def __init__(self, embedding: Embedding) -> None:

@@ -99,7 +99,7 @@ def synthetic_loss(
     """The loss L(x) = Σ forward(x) * grad_out, equation (7.2), for a function without one.
 
     Its gradient is what backward(grad_out) must return. Calling it raises ValueError if
-    forward's output has another shape than grad_out.
+    forward's output has another shape than grad_out, TypeError if it is no array.
     """
     check_function("forward", forward)
     as_floats("grad_out", grad_out)
@@ -157,7 +157,10 @@ def relative_errors(a: Any, b: Any) -> Array:
 
 # %% ../nbs/07_gradcheck.ipynb #bands
 def read_error(error: float) -> str:
-    """'excellent' below 1e-7, 'bug' above 1e-3 or for nan, 'look' between."""
+    """An error's word: 'excellent' below 1e-7, 'bug' above 1e-3 or for nan, else 'look'.
+
+    Raises TypeError for what is no number.
+    """
     if not isinstance(error, Real):
         raise TypeError(f"error must be a number, not {type(error).__name__}")
     if error < EXCELLENT:

@@ -27,6 +27,7 @@ Initializer = Callable[[int, int, "np.random.Generator"], Array]
 def he(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
     """Normal weights (n_in, n_out), variance 2 / n_in, before ReLU.
 
+    rng: a Generator. Raises TypeError for a seed, which initialize takes.
     He et al. 2015, eq. 10.
     """
     n_in, n_out = _widths(n_in, n_out)
@@ -36,14 +37,17 @@ def he(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 def xavier(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
     """Normal weights (n_in, n_out), variance 2 / (n_in + n_out), before tanh or softmax.
 
-    Glorot & Bengio 2010, eq. 12.
+    rng and errors: as in he. Glorot & Bengio 2010, eq. 12.
     """
     n_in, n_out = _widths(n_in, n_out)
     return as_generator(rng).normal(scale=np.sqrt(2 / (n_in + n_out)), size=(n_in, n_out))
 
 # %% ../nbs/09_initialization.ipynb #initializers-uniform
 def he_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
-    """Uniform weights (n_in, n_out) with the variance of `he`, 2 / n_in. Equation (9.6)."""
+    """Uniform weights (n_in, n_out) with the variance of `he`, 2 / n_in. Equation (9.6).
+
+    rng and errors: as in he.
+    """
     n_in, n_out = _widths(n_in, n_out)
     limit = np.sqrt(6 / n_in)
     return as_generator(rng).uniform(-limit, limit, size=(n_in, n_out))
@@ -52,7 +56,7 @@ def he_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
 def xavier_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
     """Uniform weights (n_in, n_out) with the variance of `xavier`.
 
-    Glorot & Bengio 2010, eq. 16.
+    rng and errors: as in he. Glorot & Bengio 2010, eq. 16.
     """
     n_in, n_out = _widths(n_in, n_out)
     limit = np.sqrt(6 / (n_in + n_out))
@@ -70,6 +74,7 @@ def initialize(
 ) -> Array:
     """Weights (n_in, n_out), by the name of an initializer or by a function.
 
+    how: 'he', 'xavier', 'he_uniform', 'xavier_uniform', or a function (n_in, n_out, rng).
     rng: a seed or a Generator; None draws anew each time. dtype: float64 or float32.
     Raises ValueError for widths, names and returned shapes, TypeError for dtype.
     """

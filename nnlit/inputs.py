@@ -5,6 +5,7 @@
 # %% ../nbs/90g_inputs.ipynb #imports
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +22,8 @@ from .subject import Subject
 
 # %% auto #0
 __all__ = ['BOTH', 'probe_inputs', 'as_inputs', 'are_indices', 'floats', 'loss_arguments', 'check_declared', 'check_parameters',
-           'check_keywords', 'check_numbers', 'takes_two', 'takes_target', 'starts_from_target', 'given_upstream']
+           'check_keywords', 'check_numbers', 'takes_two', 'takes_target', 'starts_from_target', 'argument_names',
+           'given_upstream']
 
 # %% ../nbs/90g_inputs.ipynb #inputs
 def probe_inputs(layer: Any, x: Any) -> tuple[dict[str, Any], list[str]]:
@@ -129,7 +131,8 @@ BOTH = ("loss", "loss_and_grad", "loss_and_gradients")  # of those that return b
 
 
 def check_keywords(
-    layer: Any, grad_out: Any, loss: Any, target: Any, eps: Any, sample: Any, lines: Any
+    layer: Any, grad_out: Any, loss: Any, target: Any, eps: Any, sample: Any, lines: Any,
+    exact: Any,
 ) -> None:
     no_layer = isinstance(layer, type) or method(layer, BACKWARD + SLOPE + BOTH) is None
     if no_layer or method(layer, FORWARD) is None:
@@ -148,11 +151,12 @@ def check_keywords(
         raise ValueError("target must be None without a loss: the layer takes none")
     if target is not None and grad_out is not None:
         raise ValueError("grad_out must be None beside a loss, not an array")
-    check_numbers(eps, sample, lines)
+    check_numbers(eps, sample, lines, exact)
 
 
-def check_numbers(eps: Any, sample: Any, lines: Any) -> None:
+def check_numbers(eps: Any, sample: Any, lines: Any, exact: Any) -> None:
     check_type("lines", lines, bool)
+    check_type("exact", exact, bool)
     if eps is not None:
         check_step(eps)
     if sample is not None:
@@ -176,6 +180,24 @@ def takes_target(layer: Any) -> bool:
 def starts_from_target(layer: Any) -> bool:
     """Does its backward take the target, as that of a whole network may?"""
     return "target" in roles_of([p.name for p in parameters_of(method(layer, BACKWARD))])
+
+# %% ../nbs/90g_inputs.ipynb #argument-names
+def argument_names(function: Any, count: int) -> list[str]:
+    """The names of a function's arguments, as far as it has any."""
+    try:
+        kinds = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # of C code
+        return [f"argument {i}" for i in range(count)]
+    names = [p.name for p in kinds if p.kind != p.VAR_POSITIONAL][:count]
+    needed = [p.name for p in kinds if p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD]
+    if len(needed) > count:
+        raise TypeError(f"args must be all the arguments of {getattr(function, '__name__', 'it')}: "
+                        f"{', '.join(needed[count:])} is missing")
+    more = any(p.kind == p.VAR_POSITIONAL for p in kinds)
+    if len(names) < count and not more:
+        raise TypeError(f"args must be the arguments of {getattr(function, '__name__', 'it')}, {', '.join(names)}, "
+                        f"but there are {count}")
+    return names + [f"argument {i}" for i in range(len(names), count)]
 
 # %% ../nbs/90g_inputs.ipynb #upstream
 def given_upstream(grad_out: Any, y: Array) -> Array:

@@ -22,6 +22,7 @@ from .softmax import softmax
 def one_hot(labels: Any, K: int, dtype: Any = np.float64) -> Array:
     """Rows (N, K) with a 1 in the column that labels (N,) names, integers from 0 to K - 1.
 
+    dtype: float64 or float32.
     Raises TypeError unless labels are integers, ValueError for another shape or range.
     """
     labels = as_array("labels", labels)
@@ -30,7 +31,7 @@ def one_hot(labels: Any, K: int, dtype: Any = np.float64) -> Array:
 
 
 def rows_of(target: NDArray[Any], like: Array) -> Array:
-    """Labels (N,) as one-hot rows of the shape and dtype of `like`; rows as they are."""
+    """A target of labels (N,) as one-hot rows of the shape and dtype of `like`; rows stay."""
     if target.ndim > 1:
         return target.astype(like.dtype, copy=False)  # (N, K): 0 and 1 may be integers
     rows: Array = np.zeros(like.shape, like.dtype)  # (N, K)
@@ -68,15 +69,15 @@ class Loss:
         return value
 
     def prepare(self, prediction: Array, target: Any, weights: Any) -> tuple[Any, Any]:
-        """The target in the form that `losses` wants, and the weights of the samples."""
+        """The target as `losses` wants it beside the prediction, and the weights."""
         return target, weights
 
     def losses(self, prediction: Array, target: Any) -> Array:
-        """The loss of each sample, (N,)."""
+        """The loss of each sample, (N,), from prediction and target as `prepare` left them."""
         raise NotImplementedError(f"{type(self).__name__} has no losses")
 
     def mean(self, losses: Array, weights: Array | None) -> float:
-        """The mean of losses (N,); sets each sample's share in it."""
+        """The mean of losses (N,), and weights (N,) or None; sets each sample's share."""
         if weights is None:
             self.share = 1 / len(losses)
             return float(losses.sum()) * self.share
@@ -95,7 +96,10 @@ class Loss:
         return self.cache
 
     def look(self, prediction: Any, target: Any, weights: Any) -> tuple[Any, Any, Any]:
-        """All three as arrays that fit each other, or a clear error."""
+        """The three as arrays that fit each other; else TypeError or ValueError.
+
+        prediction, target and weights: as in forward.
+        """
         prediction, target = as_array("prediction", prediction), as_array("target", target)
         self.check(prediction, target)
         if weights is not None:
@@ -111,6 +115,7 @@ class ClassLoss(Loss):
     """A loss of predictions (N, K) against labels (N,) or rows (N, K) that sum to 1.
 
     class_weights: what a sample of each class counts in the mean, (K,), or None: alike.
+    Raises TypeError or ValueError unless they are finite numbers from 0 up.
     """
 
     seen: Any = None  # the last batch: prediction and target
@@ -141,7 +146,8 @@ class ClassLoss(Loss):
         return int(np.count_nonzero(prediction.argmax(axis=1) == labels))  # (N,) -> ()
 
     def check(self, prediction: NDArray[Any], target: NDArray[Any]) -> None:
-        """Labels in range, or rows that are distributions, for each row of the prediction."""
+        """TypeError or ValueError unless target is labels in range, or rows that are
+        distributions, for each row of the prediction."""
         check_array("prediction", prediction, ("N", "K"))
         check_target(target, prediction.shape)
         K = prediction.shape[1]

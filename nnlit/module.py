@@ -38,7 +38,7 @@ class Link:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def set_gradients(self, grad: Array) -> None:
-        """backward for a layer that has nobody below; a subclass may spare dx."""
+        """backward from grad for a layer with nobody below; a subclass may spare dx."""
         self.backward(grad)
 
 # %% ../nbs/01_modules.ipynb #door
@@ -109,7 +109,7 @@ def outside() -> bool:
 
 @contextmanager
 def past_the_door(passed: bool = True) -> Iterator[None]:
-    """Inside, no module looks: for a loop whose data have been looked at already."""
+    """Inside, if passed, no module looks: for a loop whose data were looked at already."""
     before, _door.passed = _door.passed, passed
     try:
         yield
@@ -141,7 +141,10 @@ class Module(Link):
         return self.forward(*[as_array("x", x) for x in inputs])
 
     def check_input(self, x: NDArray[Any]) -> None:
-        """What the door asks of x: a layer wants floats, if it does not say otherwise."""
+        """What the door asks of x: a layer wants floats, if it does not say otherwise.
+
+        Raises TypeError or ValueError for anything else.
+        """
         inside = self.children()
         if inside and isinstance(x, np.ndarray) and x.dtype.kind in "iu":
             check_shape("x", x, ("N", "..."))  # whether integers will do, a layer inside says
@@ -277,7 +280,10 @@ def walk(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
 
 
 def named(module: Module, kind: str) -> dict[str, Array]:
-    """The arrays of one kind, 'parameters', 'gradients' or 'buffers', of all modules inside."""
+    """The arrays of one kind of a module and of all inside, by path; they are not copied.
+
+    kind: 'parameters', 'gradients' or 'buffers', else ValueError.
+    """
     if not isinstance(kind, str) or kind not in ("parameters", "gradients", "buffers"):
         raise ValueError(f"kind must be parameters, gradients or buffers, not {kind!r}")
     found = {}
@@ -288,7 +294,7 @@ def named(module: Module, kind: str) -> dict[str, Array]:
 
 # %% ../nbs/01_modules.ipynb #describe
 def describe(module: Module) -> str:
-    """A line for each layer: its path, its name, its arrays' shapes; and the count of all."""
+    """A line for each layer of a module: path, name, shapes; and the count of all."""
     def line(layer: Module) -> str:
         shapes = [f"{k} {p.shape}" for k, p in vars(layer).get("parameters", {}).items()]
         return f"{type(layer).__name__}({', '.join(shapes)})"

@@ -17,7 +17,7 @@ from .module import Module, outside, walk
 
 # %% ../nbs/10_optimizers.ipynb #leaves
 def layers_of(layers: Module | Iterable[Module]) -> dict[str, Module]:
-    """The modules that learn, by the path to them: of a model, or of a list of modules.
+    """The modules that learn, by the path to them: layers is a model, or a list of modules.
 
     Raises TypeError for anything but Modules, ValueError for none, or one that comes twice.
     """
@@ -218,7 +218,7 @@ class AdamW(Adam):
 
 # %% ../nbs/10_optimizers.ipynb #clip
 def clipped(pairs: _Pairs, longest: float) -> _Pairs:
-    """The pairs with shorter gradients, if all together are longer than that. (10.12)
+    """The pairs with shorter gradients, if all together are longer than longest. (10.12)
 
     Raises NotFinite, a ValueError, if their length is beyond what a float can hold.
     """

@@ -32,6 +32,7 @@ class Result:
     advice: what to do. checked: how many entries were compared. zero: the true gradient is
     zero. part: the layer or loss whose fault it is, where a model was taken apart; the
     mistake and the hint are then that part's. spoiled: that part is another one, above.
+    equality: 'equal' or 'unequal', where exact numbers have decided.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Result:
     advice: str = ""
     part: str = ""
     spoiled: bool = False
+    equality: str = ""
 
     def blame(self, mistake: str, hint: str, verdict: str = "wrong", advice: str = "") -> Result:
         """Say what is the matter with this gradient."""
@@ -62,13 +64,15 @@ class Report:
 
     bad: a mistake was found. ok: all gradients are right, at least one was looked at, and
     there is no warning. Neither: nothing was found, but something could not be seen.
-    of: what the rows are about; the head of their column.
+    of: what the rows are about; the head of their column. bits: where gradients are equal,
+    a wrong one would pass with a probability below 2 to the minus this.
     """
 
     results: list[Result]
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     of: str = "gradient of"
+    bits: float = 0.0
 
     @property
     def bad(self) -> bool:
@@ -129,6 +133,7 @@ HEAD = ("shape", "checked", "rel. error", "verdict", "mistake")
 def row(r: Result) -> tuple[str, ...]:
     checked = f"{r.checked} of {int(np.prod(r.shape))}"
     error = "< 1e-7" if r.relative_error < EXCELLENT else f"{r.relative_error:.1e}"
+    error = r.equality or error
     return r.name, str(r.shape), checked, error, r.verdict, r.mistake or ""
 
 

@@ -29,7 +29,10 @@ Schedule = Callable[[int], float]
 
 
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
-    """lr, times factor (in (0, 1)) after every `every` steps."""
+    """lr, times factor (in (0, 1)) after every `every` steps.
+
+    Raises TypeError or ValueError for a number that cannot be.
+    """
     check_number("lr", lr, 0, math.inf, above=True)
     check_whole("every", every)
     check_number("factor", factor, 0, 1, above=True)
@@ -40,6 +43,7 @@ def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
     """From lr down towards `least` in half a wave over so many steps. Equation (12.7).
 
     Then it stays, a little above `least`: no optimizer takes an lr of 0.
+    Raises TypeError or ValueError for a number that cannot be.
     Loshchilov & Hutter 2017, equation 5.
     """
     check_number("lr", lr, 0, math.inf, above=True)
@@ -54,7 +58,10 @@ def cosine(lr: float, steps: int, least: float = 0.0) -> Schedule:
 
 # %% ../nbs/12a_schedules.ipynb #warm-up-code
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
-    """The schedule times 1/n, 2/n, … 1 in its first n = `steps` steps."""
+    """The schedule times 1/n, 2/n, … 1 in its first n = `steps` steps.
+
+    Raises TypeError unless schedule is a function, ValueError unless steps is 1 or more.
+    """
     check_function("schedule", schedule)
     check_whole("steps", steps)
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps)
@@ -99,6 +106,7 @@ def checkpoint(
     """Write all that a training needs to go on, whole or not at all.
 
     To be called between epochs, as by after_epoch: half an epoch cannot be repeated.
+    model, optimizer, history: those of `fit`. path: the file, replaced if it is there.
     rng: the very Generator that `fit` was given, no seed; those of layers are kept too.
     Raises TypeError for other things, and what `save` raises.
     """
@@ -142,6 +150,7 @@ def resume(
 ) -> None:
     """Bring all of it, in place, to where it was when `checkpoint` wrote the file.
 
+    model, optimizer, history, rng and path: as in checkpoint.
     The optimizer's options, lr among them, become those of the file.
     Raises OSError if it cannot be opened, TypeError or ValueError if it does not fit the
     model, the optimizer or the generators. Nothing is changed then.

@@ -15,7 +15,8 @@ from .module import Module, outside
 def softmax_jacobian(probs: Array) -> Array:
     """J[i, j] = ds_i/dx_j = s_i (δ_ij - s_j), equation (2.3): (K,) to (K, K).
 
-    probs: the probabilities s of one sample.
+    probs: the probabilities s of one sample. Raises TypeError or ValueError unless it is
+    a float array of one axis, NotFinite, a ValueError, for nan or inf.
     """
     check_array("probs", probs, ("K",))
     return np.diag(probs) - np.outer(probs, probs)  # (K, K) - (K, K)

@@ -297,7 +297,8 @@ def check_pairs(
 
     shuffle: shuffle(x, y) -> x, y, or batches (x, y), a list or an iterator. It is given x
     (n, 3) of floats and y (n,) of integers, copies. Rows: pairs; samples.
-    Raises TypeError for what returns neither. rng: seed or generator.
+    Raises TypeError for what returns neither, ValueError for n below 1.
+    rng: seed or generator.
     """
     check_function("shuffle", shuffle)
     n = check_whole("n", n, 2)
@@ -329,7 +330,8 @@ def check_modes(training: Any, inference: Any, x: Array, *, draws: int = 400) ->
     training, inference: functions of x (N, ...), the two modes of one dropout layer, or of
     a linear model with dropout: behind a nonlinearity the mean is another. draws: how many
     outputs are averaged; a factor is wrong that lies 5 standard errors from 1.
-    Rows: inference; mean. Source: Srivastava et al. 2014.
+    Rows: inference; mean. Raises TypeError or ValueError for what cannot be checked.
+    Source: Srivastava et al. 2014.
     """
     check_function("training", training)
     check_function("inference", inference)

@@ -33,7 +33,9 @@ Rows = slice | NDArray[np.integer[Any]]
 def batches(n: int, batch_size: int | None, rng: np.random.Generator) -> list[Rows]:
     """Indices of the mini-batches of one epoch: n rows in random order, each once.
 
-    The last batch may be shorter. batch_size None: all rows as they are, not shuffled.
+    The last batch may be shorter. batch_size: None for all rows as they are, not shuffled.
+    rng: the Generator that shuffles. Raises ValueError for a count below 1, TypeError for
+    what is no whole number.
     """
     check_whole("n", n)
     if batch_size is None:
@@ -78,7 +80,8 @@ class History:
     def keep(
         self, trained: tuple[float, float], held: tuple[float, float] | None
     ) -> None:
-        """Add an epoch: loss and accuracy, nan if there are no classes, of both data."""
+        """Add an epoch: loss and accuracy, nan if there are no classes, of the trained data
+        and of the held, None if there are none."""
         pairs = [(trained, self.losses, self.accuracy)]
         pairs += [(held, self.validation, self.validation_accuracy)] if held else []
         for (value, share), losses, shares in pairs:
@@ -108,6 +111,8 @@ def train_step(
     model: Module, loss: Loss, optimizer: Optimizer, x: Array, y: Any, weights: Any = None
 ) -> float:
     """Forward, backward, one update; returns the loss before the update.
+
+    model, loss, optimizer, x, y, weights: as in fit; they are taken as they come.
 
     Raises NotFinite, a ValueError, if the loss is nan or inf.
     """
@@ -159,7 +164,10 @@ def _measure(
 
 # %% ../nbs/10a_train.ipynb #run-epoch-3
 def evaluate(model: Module, loss: Loss, x: Array, y: Any, batch_size: int = 1024) -> float:
-    """The mean loss on x and y, in inference mode and in batches: memory stays bounded."""
+    """The model's mean loss on x and y, in inference mode and in batches: memory is bounded.
+
+    batch_size: samples at once. Raises TypeError or ValueError for what does not fit.
+    """
     check_type("model", model, Module)
     check_type("loss", loss, Loss)
     check_whole("batch_size", batch_size)
@@ -215,13 +223,16 @@ def _check_data(name: str, x: Any, y: Any) -> tuple[Any, Any]:
 
 # %% ../nbs/10a_train.ipynb #check-data-2
 def check_parts(model: Module, loss: Loss, optimizer: Optimizer) -> None:
-    """A clear error unless the three are what they should be and belong together."""
+    """TypeError or ValueError unless model, loss and optimizer belong together."""
     check_type("loss", loss, Loss)
     check_same_model(model, optimizer)
 
 # %% ../nbs/10a_train.ipynb #check-data-3
 def check_same_model(model: Module, optimizer: Optimizer) -> None:
-    """ValueError if the optimizer holds a layer that is not in the model: it trains another."""
+    """ValueError if the optimizer holds a layer that is not in the model: it trains another.
+
+    Raises TypeError unless both are what their names say.
+    """
     check_type("model", model, Module)
     check_type("optimizer", optimizer, Optimizer)
     inside = {id(module) for _, module in walk(model)}
@@ -316,6 +327,7 @@ def fit(
 ) -> History:
     """Train the model in place, in training mode, on x (N, ...) and y, as the loss takes it.
 
+    optimizer: made for this model. loss: any Loss.
     epochs: train until so many are finished, those of `history` included.
     batch_size: samples a step, reshuffled every epoch; None takes all of them each time.
     rng: a seed or Generator for the shuffling. weights (N,): what each sample counts.

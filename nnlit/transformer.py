@@ -100,7 +100,9 @@ class Block(Sequential):
 
     heads: must divide width. hidden: units between the MLP's two layers, 4 width if None.
     dropout: the rate, at the end of both branches. depth: of how many blocks this is one:
-    both branches' last weights begin smaller by √(2 depth).
+    both branches' last weights begin smaller by √(2 depth). rng: a seed, a Generator or
+    None. dtype: float64 or float32. Raises ValueError for a number that cannot be,
+    TypeError for dtype.
     Xiong et al. 2020, figure 1b; Radford et al. 2019, section 2.3.
     """
 
@@ -132,7 +134,7 @@ def _normal(deviation: float) -> Initializer:
 
 def _dropout(rate: float, rng: np.random.Generator) -> list[Module]:
     """The layer, if there is anything for it to do."""
-    return [Dropout(rate, rng)] if rate else []
+    return [Dropout(rate, rng)] if check_number("dropout", rate, 0, 1) else []
 
 # %% ../nbs/21_transformer.ipynb #transformer
 class Transformer(Sequential):
@@ -177,14 +179,14 @@ class TokenLoss(Loss):
     """
 
     def prepare(self, prediction: Array, target: Any, weights: Any) -> tuple[Any, Any]:
-        """Targets (N·T,), and what each token counts."""
+        """Targets (N·T,) for a prediction (N, T, V), and what each token counts."""
         counted = target >= 0  # (N, T)
         if weights is not None:
             counted = counted * weights[:, None]  # (N, T) * (N, 1)
         return target.reshape(-1), counted.reshape(-1)
 
     def losses(self, prediction: Array, target: Any) -> Array:
-        """ln Z - x[target] of each token: (N, T, V) to (N·T,)."""
+        """ln Z - x[target] of each token: prediction (N, T, V) to (N·T,)."""
         x = prediction.reshape(len(target), -1)     # (N·T, V)
         e = x - x.max(axis=1, keepdims=True)        # (N·T, V) - (N·T, 1)
         said = e[np.arange(len(target)), target]    # (N·T,)

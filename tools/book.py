@@ -16,9 +16,12 @@ from pathlib import Path
 from filelock import FileLock
 from nbformat import NotebookNode
 from notebooks import NBS, ROOT, STAGE, BookError, chapters, digest, execute_all, key, prepare
+from translate import LANGUAGE
+from translated import notebooks as in_german
 
 SITE = ROOT / "_docs"
 MADE = STAGE / "made"  # by tools/formats.py: the PDF, the EPUB, texts and cards
+BESIDE = ("nnlit.pdf", "nnlit.epub", "nnlit-kit.zip")  # what pages link to
 WORK = ROOT / "_stage_site"  # beside nbs/, because the paths in _quarto.yml are relative to such a folder
 
 
@@ -45,10 +48,12 @@ def stage(executed: list[tuple[Path, NotebookNode]], name: str) -> None:
     Quarto maps 02_softmax.ipynb to softmax.html by that front matter; for smalldocs the file itself is renamed.
     """
     shutil.rmtree(WORK, ignore_errors=True)
-    shutil.copytree(NBS, WORK, ignore=shutil.ignore_patterns("*.ipynb", "_*.py", "nbdev.yml", ".*", "__pycache__"))
-    prepare(executed, WORK)
-    for book in ("nnlit.pdf", "nnlit.epub"):  # pages link to them; the books themselves are made meanwhile
+    shutil.copytree(NBS, WORK, ignore=shutil.ignore_patterns("*.ipynb", LANGUAGE, "_*.py", "nbdev.yml", ".*", "__pycache__"))
+    prepare([*executed, *in_german(executed)], WORK)
+    for book in BESIDE:  # pages link to them; the books themselves are made meanwhile
         (WORK / book).touch()
+    (WORK / "api").mkdir()
+    (WORK / "api" / "index.html").touch()  # the reference comes when all pages are there
     if name == "smalldocs":
         for file in [WORK / "_quarto.yml", *WORK.glob("*.ipynb")]:
             text = file.read_text(encoding="utf-8")
@@ -84,7 +89,7 @@ def replace(site: Path) -> None:
 
 def take(made: Path, site: Path) -> None:
     """Copy into the site what was made beside its pages."""
-    for file in [f for f in made.rglob("*") if f.is_file() and f.suffix in (".pdf", ".epub", ".md", ".txt", ".png")]:
+    for file in [f for f in made.rglob("*") if f.is_file() and f.suffix in (".pdf", ".epub", ".zip", ".md", ".txt", ".png")]:
         target = site / file.relative_to(made)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, part := target.with_name(f".{target.name}"))
@@ -109,7 +114,7 @@ def build(pages_alone: bool = False) -> None:
     try:
         stage(executed, name)
         site = render(name)
-        for book in ("nnlit.pdf", "nnlit.epub"):
+        for book in BESIDE:
             (site / book).unlink()
         take(MADE, site)  # of the last build, until those of this one are made
         (site / ".pages").write_text(stamp)
@@ -122,10 +127,10 @@ def build(pages_alone: bool = False) -> None:
         raise
     if beside:
         if beside.wait():
-            raise BookError("the pages are built; the PDF, the EPUB or the texts are not: see above")
+            raise BookError("the pages are built; the PDF, the EPUB, the kit or the texts are not: see above")
         take(MADE, SITE)
         (SITE / ".built").write_text(stamp)
-        print("built nnlit.pdf, nnlit.epub and the texts beside it")
+        print("built nnlit.pdf, nnlit.epub, nnlit-kit.zip and the texts beside it")
 
 
 if __name__ == "__main__":

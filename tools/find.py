@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from lxml.html import HtmlElement
 from pages import Markup
 from py_mini_racer import MiniRacer
 from readable import readable
+from words import say
 
 from _order import NBS
 from _weave import Book, Identifier
@@ -34,6 +35,7 @@ NOT_TEXT = {"page-facts", "sections", "weave-uses", "narrow", "katex-html", "num
 BLOCKS = {"p", "li", "tr", "td", "th", "dt", "dd", "pre", "div", "figure", "figcaption", "table", "section", "blockquote",
           "details"}
 OUTPUT = 400  # letters of what a cell prints; tables of numbers are not looked for
+APPENDICES = "Appendices"
 CODE = 800  # letters of a section's code that are sent to be shown; all of it is looked through
 SAYING = re.compile(r"^\s*(?:def|class) |#.*[a-z]{3,}.* [a-z]{3,}|\w(?:Error|Warning)\b|\"\"\".*[a-z]{3,}")
 
@@ -43,13 +45,15 @@ BUTTON = """<button type="button" class="find-open" aria-haspopup="dialog" aria-
 fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></svg>
 <span class="find-word">Search</span><kbd aria-hidden="true">/</kbd></button>"""
 
+Found = Sequence[tuple[str, str, list[str]]]  # pages of the reference: file, title, names
+
 
 @dataclass
 class Entry:
     """What can be found: where it is, what kind of thing, and its words."""
     page: int
     anchor: str
-    kind: str  # page, section, rest (of a section, behind an exercise), exercise, question, name, term, list
+    kind: str  # page, section, rest (of a section, behind an exercise), exercise, question, name, term, list, reference
     head: str
     above: str = ""  # the headings that it stands under
     text: str = ""
@@ -179,38 +183,52 @@ def first_words(identifier: Identifier) -> str:
     return " ".join(f"{call[0] if call else ''} {said[1] if said else ''}".split())[:300]
 
 
-def named(book: Book, mains: dict[str, HtmlElement], pages: list[str]) -> Iterator[Entry]:
-    """The names of the package and the terms, each where it is defined."""
-    for i in book.identifiers:
-        anchor, where = i.cell.id if i.cell.shown else "", f"{i.kind}, defined in {i.chapter.short}"
-        yield Entry(pages.index(i.chapter.page), anchor, "name", i.name, where, "", first_words(i))
+def named(book: Book, mains: dict[str, HtmlElement], pages: list[str], translated: bool) -> Iterator[Entry]:
+    """The names of the package and the terms, each where it is defined; a term in a translation as its page has it."""
+    kinds = {"function": say("function"), "class": say("class"), "value": say("value")}
+    for i in (i for i in book.identifiers if i.chapter.page in mains):
+        anchor, where = i.cell.id if i.cell.shown else "", say("{}, defined in {}", kinds[i.kind], say(i.chapter.short))
+        said = "" if i.chapter.part == APPENDICES else first_words(i)
+        yield Entry(pages.index(i.chapter.page), anchor, "name", i.name, where, "", said)
     for term, places in book.terms():
-        for chapter, anchor in places:
-            text = sentence(mains[chapter.page], anchor)
-            yield Entry(pages.index(chapter.page), anchor, "term", term, f"term, defined in {chapter.short}", text)
+        for chapter, anchor in ((c, a) for c, a in places if c.page in mains):
+            text, here = sentence(mains[chapter.page], anchor), mains[chapter.page].xpath(f".//dfn[@id='{anchor}']")
+            word = " ".join(here[0].text_content().split()) if translated and here else term
+            yield Entry(pages.index(chapter.page), anchor, "term", word, say("term, defined in {}", say(chapter.short)), text)
 
 
-def gathered(site: Path, book: Book) -> dict[str, Any]:
-    """All that the engine needs to know."""
+def gathered(site: Path, book: Book, reference: Found = (), folder: str = "") -> dict[str, Any]:
+    """All that the engine needs to know, of the pages in the site's own folder or of those in another, as "de/".
+
+    reference: its pages, of which only the names are found: what they say stands where the chapters define them.
+    """
     words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
     mains, titles = dict[str, HtmlElement](), list[tuple[str, str]]()
     for chapter in book.chapters:
-        tree = lxml.html.document_fromstring((site / chapter.page).read_text(encoding="utf-8"))
+        if folder and not (site / folder / chapter.page).exists():
+            continue
+        tree = lxml.html.document_fromstring((site / folder / chapter.page).read_text(encoding="utf-8"))
         mains[chapter.page] = tree.find(".//main")
         heading = tree.find(".//h1")
-        titles.append((chapter.page, " ".join(heading.text_content().split()) if heading is not None else chapter.short))
+        titles.append((folder + chapter.page, " ".join(heading.text_content().split()) if heading is not None else chapter.short))
     pages = list(mains)
     found = list[Entry]()
+    rooms = [chapter.part == APPENDICES for chapter in book.chapters if chapter.page in mains]
     for n, (page, main) in enumerate(mains.items()):
         key = page.removesuffix(".html")
         found += entries(main, n, key in words["lists"], "question" if key in words["questions"] else "exercise")
-    also = dict(words["also"])
     for entry in found:
-        entry.also = also.pop(pages[entry.page].removesuffix(".html") + (f"#{entry.anchor}" if entry.anchor else ""), "")
+        entry.code = "" if rooms[entry.page] else entry.code  # of a room text and names are found: light
+    for page, title, names in reference:
+        found += [Entry(len(titles), name, "reference", name) for name in names]
+        titles.append((page, title))
+    also = {} if folder else dict(words["also"])
+    for entry in found:
+        entry.also = also.pop(titles[entry.page][0].removesuffix(".html") + (f"#{entry.anchor}" if entry.anchor else ""), "")
     if stale := [place for place in also if f"{place.partition('#')[0]}.html" in pages]:  # a part of the book has not all pages
         raise SystemExit(f"find: {WORDS.name} speaks of {', '.join(stale)}: there is no such section")
-    return {"pages": titles, "docs": [astuple(e) for e in [*found, *named(book, mains, pages)]],
-            "weights": words["weights"], "synonyms": words["synonyms"]}
+    return {"pages": titles, "docs": [astuple(e) for e in [*found, *named(book, mains, pages, bool(folder))]],
+            "weights": words["weights"], "synonyms": [] if folder else words["synonyms"]}
 
 
 def said_in(code: str) -> str:
@@ -238,16 +256,22 @@ def packed(data: dict[str, Any]) -> str:
     return f"{scripts}\nnnlitFind.search = nnlitFind.open(JSON.parse({literal}));\n"
 
 
-def index(site: Path, book: Book) -> None:
-    """Write the index of a site whose pages are finished; the renderer's own is not asked for by any page."""
+def index(site: Path, book: Book, reference: Found = (), language: str = "") -> None:
+    """Write the index of a site whose pages are finished, or of those in another language; the renderer's own nobody asks for."""
     (site / "search.json").unlink(missing_ok=True)
     shutil.rmtree(site / "site_libs" / "fuse", ignore_errors=True)
-    (site / INDEX).write_text(packed(gathered(site, book)), encoding="utf-8")
+    folder = f"{language}/" if language else ""
+    (site / named_for(language)).write_text(packed(gathered(site, book, reference, folder)), encoding="utf-8")
 
 
-def entries_of(site: Path) -> list[tuple[str, Entry]]:
+def named_for(language: str) -> str:
+    """The file of the index of the pages in a language; of the English ones that without a language."""
+    return INDEX.replace(".js", f".{language}.js") if language else INDEX
+
+
+def entries_of(site: Path, language: str = "") -> list[tuple[str, Entry]]:
     """The entries of a site's index, each with its page."""
-    literal = (site / INDEX).read_text(encoding="utf-8").rpartition("JSON.parse(")[2].rstrip().removesuffix("));")
+    literal = (site / named_for(language)).read_text(encoding="utf-8").rpartition("JSON.parse(")[2].rstrip().removesuffix("));")
     data = json.loads(json.loads(literal))
     return [(data["pages"][doc[0]][0], Entry(*doc)) for doc in data["docs"]]
 
@@ -260,6 +284,6 @@ def box(page: BeautifulSoup, up: str = "") -> None:
     if bar is None or head is None:
         return
     toggler = bar.select_one(".navbar-toggler")
-    (toggler.insert_before if toggler else bar.append)(Markup(BUTTON))
+    (toggler.insert_before if toggler else bar.append)(Markup(BUTTON.replace(">Search<", f">{say('Search')}<")))
     head.append(Markup('<noscript><style>.find-open { display: none }</style></noscript>\n'
                        f'<script src="{up}{SCRIPT}" defer></script>\n'))

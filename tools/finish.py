@@ -19,10 +19,10 @@ if find_spec("py_mini_racer") is None and BOOK_PYTHON.exists():  # Quarto runs u
     os.execv(BOOK_PYTHON, [str(BOOK_PYTHON), *sys.argv])
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "nbs"))  # the book's own helpers
 
-from bs4 import BeautifulSoup  # noqa: E402
+from bs4 import BeautifulSoup, Tag  # noqa: E402
 from find import box, index  # noqa: E402
 from fontTools import subset  # noqa: E402
-from linked import Linker, LinkError  # noqa: E402
+from linked import Linker, LinkError, frame  # noqa: E402
 from live import bars, make, offline, places  # noqa: E402
 from maths import KATEX, Typesetter, typeset  # noqa: E402
 from missing import missing  # noqa: E402
@@ -31,7 +31,11 @@ from pages import Markup, classes, parse, written  # noqa: E402
 from paint import paint, prepare  # noqa: E402
 from previews import Previews  # noqa: E402
 from quarto import mend  # noqa: E402
+from reference import FOLDER, Reference  # noqa: E402
+from translate import LANGUAGE  # noqa: E402
+from translated import Translation, both_ways  # noqa: E402
 from weave import DOWNLOADS, ROOT, WeaveError, Weaver  # noqa: E402
+from words import say, speaking  # noqa: E402
 from yours import boxes, make_yours  # noqa: E402
 
 from _order import NBS, order, particulars  # noqa: E402
@@ -39,8 +43,8 @@ from _weave import Book, Chapter, keep  # noqa: E402
 
 FINISHED = ROOT / "_stage" / "finished"  # pages, by a digest of all that they are made of
 CARDS = ROOT / "_stage" / "previews"  # and what cards show of them
-NAMES = ("find", "finish", "linked", "live", "maths", "narrow", "needs", "numbering", "pages", "paint", "previews", "quarto",
-         "weave", "yours")
+NAMES = ("docstrings", "find", "finish", "linked", "live", "maths", "narrow", "needs", "numbering", "pages", "paint", "previews",
+         "quarto", "translate", "translated", "weave", "words", "yours")
 TOOLS = [ROOT / "tools" / f"{name}.py" for name in NAMES]
 SOURCES = [*TOOLS, NBS / "_order.py", NBS / "_weave.py", KATEX / "katex.min.js", ROOT / "requirements.lock",
            *NBS.glob("_live_*.py"), NBS / "yours.toml"]
@@ -64,7 +68,7 @@ def accessible(page: BeautifulSoup) -> None:
     """Landmarks have names; what is none does not call itself one."""
     for landmark in page.find_all("nav"):
         for name in LANDMARKS.keys() & {landmark.get("id"), *classes(landmark)}:
-            landmark["aria-label"] = LANDMARKS[name]
+            landmark["aria-label"] = say(LANDMARKS[name])
     for tag in page.find_all(["a", "i"], role=["navigation", "img"]):
         if tag.name == "a":
             tag["role"] = "button"
@@ -80,7 +84,7 @@ def contents(page: BeautifulSoup) -> None:
         return
     closed = page.new_tag("details", attrs={"class": "sections"})
     summary = page.new_tag("summary")
-    summary.string = "On this page"
+    summary.string = say("On this page")
     closed.extend([summary, copy(listed)])
     for tag in closed.select("ul, li, a"):
         for name in ("id", "class", "data-scroll-target"):
@@ -88,15 +92,16 @@ def contents(page: BeautifulSoup) -> None:
     head.append(closed)
 
 
-def heads(key: str, page: BeautifulSoup) -> str:
+def heads(name: Path, page: BeautifulSoup) -> str:
     """What the head of a page says to other programs: its address, its card, its text in Markdown."""
-    url = particulars()["url"]
-    lines = [f'<link rel="alternate" type="text/markdown" href="{key}.html.md">', '<meta property="og:type" content="article">']
+    url, key, place = particulars()["url"], name.stem, name.as_posix()
+    lines = [f'<link rel="alternate" type="text/markdown" href="{key}.html.md">'] if place == name.name else []
+    lines.append('<meta property="og:type" content="article">')
     if url:  # the card is asked for by others, who need its whole address
         title = page.select_one('meta[property="og:title"]')
-        lines.append(f'<link rel="canonical" href="{url}{key}.html">')
+        lines.append(f'<link rel="canonical" href="{url}{place}">')
         lines += [f'<meta property="og:{name}" content="{html.escape(words)}">' for name, words in [
-            ("url", f"{url}{key}.html"), ("image", f"{url}cards/{key}.png"),
+            ("url", f"{url}{place}"), ("image", f"{url}cards/{key}.png"),
             ("image:alt", str(title["content"]) if title else key)]]
     lines.append('<meta name="twitter:card" content="summary_large_image">')
     return "\n".join(lines) + "\n"
@@ -140,18 +145,33 @@ class Finisher:
         self.weaver = Weaver(Book())
         self.chapters = {c.page: c for c in self.weaver.book.chapters}
         self.linker, self.previews = Linker.of(self.weaver.book, site), Previews(self.weaver.book)
+        self.translation = Translation(site)
         made_of = [f.read_bytes() for f in sorted([*SOURCES, *site.rglob("*.js")])]  # Quarto's scripts go into its pages
         self.made_of = hashlib.sha256(b"\0".join([*made_of, repr(particulars()).encode()]))
+
+    def translate(self) -> None:
+        """Finish the pages in another language, when the English ones are there."""
+        if not self.translation.drafts:  # nbdev_docs, which goes straight to Quarto, has none
+            return
+        (self.site / LANGUAGE).mkdir()
+        with speaking(self.translation.words):
+            for name in self.translation.drafts:
+                draft = self.translation.page(name, (self.site / name).read_text(encoding="utf-8"))
+                (self.site / LANGUAGE / name).write_text(draft, encoding="utf-8")
+                self.page(self.site / LANGUAGE / name)
+            index(self.site, self.weaver.book, language=LANGUAGE)
 
     def page(self, file: Path) -> None:
         """Finish one page in place, or put there what was kept when just this was finished before."""
         name, text = file.relative_to(self.site), file.read_text(encoding="utf-8")
-        chapter = self.chapters.get(str(name))
+        translated = name.parts[0] == LANGUAGE
+        chapter = None if translated and name.name == "index.html" else self.chapters.get(name.name)
         digest = self.made_of.copy()
+        digest.update(repr((list(self.translation.drafts), self.translation.words if translated else None)).encode())
         if chapter:
             known = self.weaver.known(chapter), self.linker.known(chapter), sorted(self.previews.figures), places(chapter)
         digest.update(repr((str(name), text, known if chapter else None)).encode())
-        own = f"{name.stem}-{digest.hexdigest()[:16]}"
+        own = f"{'-'.join(name.with_suffix('').parts)}-{digest.hexdigest()[:16]}"
         kept, cards = FINISHED / f"{own}.html", CARDS / f"{own}.js"
         if not (kept.exists() and cards.exists()):
             whole, shown = self.finished(name, text, chapter)
@@ -159,8 +179,8 @@ class Finisher:
             keep(cards, shown)
         shutil.copyfile(kept, file)
         if chapter:
-            (self.site / "previews").mkdir(exist_ok=True)
-            shutil.copyfile(cards, self.site / "previews" / f"{name.stem}.js")
+            (target := self.site / "previews" / name.with_suffix(".js")).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(cards, target)
 
     def finished(self, name: Path, text: str, chapter: Chapter | None) -> tuple[str, str]:
         """A page as the renderer has written it, made whole, and the script of its cards."""
@@ -172,20 +192,28 @@ class Finisher:
             self.weaver.weave(chapter, page)
             bars(page, chapter)
             boxes(page, chapter)
-        mend(page, self.site / name.parent)
+        mend(page, self.site)
         formulas = typeset(page, self.katex, str(name))
         if chapter:
             self.linker.link(chapter, page)
+        else:
+            frame(page)
         accessible(page)
         contents(page)
         fit(page)
         up = "../" * (len(name.parts) - 1)
         prepare(page, up)
         look = f'<link rel="stylesheet" href="{up}site_libs/katex/katex.min.css">\n' if formulas else ""
-        page.head.append(Markup(heads(name.stem, page) + look))
+        page.head.append(Markup(heads(name, page) + look))
+        both_ways(page, name, self.translation.drafts)
         box(page, up)
-        page.body.append(Markup(SCROLLERS))
-        return written(page), self.previews.of(chapter, page) if chapter else ""
+        version = html.escape(particulars()["version"])
+        page.body.append(Markup(f'{SCROLLERS}<script src="{up}versions.js" data-version="{version}" defer></script>\n'))
+        translated = name.parts[0] == LANGUAGE
+        if translated and isinstance(main := page.find("main"), Tag):
+            self.translation.languages(main)
+        whole, cards = written(page), self.previews.of(chapter, page, name.with_suffix("").as_posix()) if chapter else ""
+        return self.translation.moved(whole) if translated else whole, cards
 
 
 def finish(site: Path) -> None:
@@ -209,13 +237,17 @@ def finish(site: Path) -> None:
         if not (site / chapter.page).exists():
             raise SystemExit(f"weave: {chapter.path.name} has no page {chapter.page}")
         shutil.copy(chapter.path, site / DOWNLOADS / chapter.path.name)
+    shutil.rmtree(site / FOLDER, ignore_errors=True)  # its pages are made when these are
     try:
         for page in sorted(site.rglob("*.html")):
             finisher.page(page)
     except (WeaveError, LinkError) as e:
         raise SystemExit(f"{'weave' if isinstance(e, WeaveError) else 'links'}: {e}") from None
     missing(site)
-    index(site, finisher.weaver.book)
+    reference = Reference(finisher.weaver.book, finisher.linker)
+    reference.write(site)
+    index(site, finisher.weaver.book, reference.found())
+    finisher.translate()
     for sheet in site.rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         if REMOTE_IMPORT.search(text):
@@ -223,18 +255,21 @@ def finish(site: Path) -> None:
     lean_icons(site)
     make_yours(site, finisher.chapters.values())
     make(site, finisher.chapters.values())
+    finisher.translation.write_scripts(site)
     paint(site)
     offline(site)
 
 
 def books(site: Path) -> None:
-    """The PDF, the EPUB and what programs read, beside the pages."""
+    """The PDF, the EPUB, the course kit and what programs read, beside the pages."""
     import formats  # these know how chapters are executed, which takes a second to load
+    import kit
     import machines
     import nbformat
 
     with formats.gathered([(p.path, nbformat.read(p.path, as_version=4)) for p in order()]) as (folder, trees):
         machines.write(folder, trees, site)
+        kit.archive(folder, trees, site)
         formats.write(folder, trees, site)
 
 

@@ -1,7 +1,7 @@
 """The book as one PDF and one EPUB, from the same executed chapters as the site, in the order of _quarto.yml's sidebar.
 
     python tools/formats.py pdf epub      write _docs/nnlit.pdf and _docs/nnlit.epub
-    python tools/formats.py --into DIR    both, and what programs read of the site, if what they are made of has changed
+    python tools/formats.py --into DIR    both, the course kit, and what programs read, if what they are made of has changed
 """
 
 import copy
@@ -18,20 +18,22 @@ from pathlib import Path
 import machines
 from epub import epub
 from nbformat import NotebookNode
-from notebooks import NBS, ROOT, BookError, digest, execute_all, order, particulars, prepare
+from notebooks import NBS, ROOT, BookError, Place, digest, execute_all, order, particulars, prepare
 from paper import PRINT, pdf
 from trees import Document, connect, read
 
 
 @contextmanager
-def gathered(executed: list[tuple[Path, NotebookNode]]) -> Iterator[tuple[Path, list[Document]]]:
-    """The chapters as pandoc's trees, and a folder with their pictures."""
+def gathered(
+    executed: list[tuple[Path, NotebookNode]], places: list[Place] | None = None
+) -> Iterator[tuple[Path, list[Document]]]:
+    """The chapters as pandoc's trees, and a folder with their pictures. places: which chapters, if not all."""
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         folder = Path(temporary)
         shutil.copytree(NBS, folder, ignore=shutil.ignore_patterns("*.ipynb", "_*", ".*", "data", "fonts"), dirs_exist_ok=True)
         prepare(executed, folder)
         (folder / "meta.json").write_text(json.dumps(particulars()), encoding="utf-8")
-        yield folder, list(pool.map(lambda place: read(place, folder), order()))
+        yield folder, list(pool.map(lambda place: read(place, folder), places or order()))
 
 
 def write(folder: Path, chapters: list[Document], site: Path, formats: tuple[str, ...] = ("pdf", "epub")) -> list[Path]:
@@ -46,11 +48,14 @@ def write(folder: Path, chapters: list[Document], site: Path, formats: tuple[str
 
 
 def make(folder: Path) -> None:
-    """Both books, and what programs read, into a folder, if what they are made of has changed."""
+    """Both books, the course kit, and what programs read, into a folder, if what they are made of has changed."""
+    import kit  # which reads the chapters as this module does
+
     executed = execute_all()
     parts = [repr(nb.cells) for _, nb in executed]
     files = [*ROOT.glob("tools/*.py"), *(f for f in PRINT.rglob("*") if f.is_file())]
-    files += [ROOT / "_quarto.yml", ROOT / "settings.ini", *NBS.glob("*.css")]
+    files += [f for name in ("kit", "reveal") for f in (ROOT / "tools" / name).iterdir()]
+    files += [ROOT / "_quarto.yml", ROOT / "settings.ini", NBS / "yours.toml", *NBS.glob("*.css")]
     stamp = digest(files, *parts)
     mark = folder / ".made"
     if mark.exists() and mark.read_text() == stamp:
@@ -60,6 +65,7 @@ def make(folder: Path) -> None:
     fresh.mkdir(parents=True)
     with gathered(executed) as (work, chapters):
         machines.write(work, chapters, fresh)
+        kit.archive(work, chapters, fresh)
         write(work, chapters, fresh)
     (fresh / ".made").write_text(stamp)
     shutil.rmtree(folder, ignore_errors=True)

@@ -20,6 +20,7 @@ from bs4.element import AttributeValueList, NavigableString
 from numbering import FIGURE, REFERENCE, equation, equations, figures
 from pages import AsWritten, Markup, classes
 from weave import ROOT
+from words import say
 
 from _live_check import anchor as entry_of
 from _order import particulars
@@ -51,7 +52,7 @@ def put(tag: Tag, *names: str) -> None:
 
 def permalink(anchor: str, what: str) -> str:
     """The sign that leads to where it stands; linked.js copies its address."""
-    return f'<a class="permalink" href="#{anchor}" aria-label="Link to this {what}"></a>'
+    return f'<a class="permalink" href="#{anchor}" aria-label="{say("Link to this {}", what)}"></a>'
 
 
 @cache
@@ -84,9 +85,9 @@ def meanings() -> dict[str, str]:
 
 def spoken(day: str) -> str:
     """2026-11-29 as 29 November 2026."""
-    months = ("January February March April May June July August September October November December").split()
+    months = say("January February March April May June July August September October November December").split()
     year, month, number = day.split("-")
-    return f"{int(number)} {months[int(month) - 1]} {year}"
+    return say("{} {} {}", int(number), months[int(month) - 1], year)
 
 
 @dataclass
@@ -181,10 +182,10 @@ class Linker:
                 top["id"] = equation(said)
                 number.name = "a"
                 put(number, "number", "permalink")
-                number["href"], number["aria-label"] = f"#{equation(said)}", f"Equation {said}: link to it"
+                number["href"], number["aria-label"] = f"#{equation(said)}", say("Equation {}: link to it", said)
             if named and top.select_one(".wide"):  # a formula's own links are in what is hidden from readers of the MathML
                 links = ", ".join(f'<a class="ref" href="{self.address(chapter, n)}">({n})</a>' for n in named)
-                top.append(Markup(f'<span class="named">It uses {links}</span>'))
+                top.append(Markup(f'<span class="named">{say("It uses {}", links)}</span>'))
             written.replace_with(Markup(top.decode(formatter=AsWritten())))
 
     def references(self, chapter: Chapter, main: Tag) -> None:
@@ -215,7 +216,7 @@ class Linker:
         for figure in main.find_all("figure", id=True):
             number, caption = self.figures.get((chapter.key, str(figure["id"]))), figure.find("figcaption")
             if number and isinstance(caption, Tag):
-                caption.insert(0, Markup(f'<a class="permalink numbered" href="#{figure["id"]}">Figure {number}</a> '))
+                caption.insert(0, Markup(f'<a class="permalink numbered" href="#{figure["id"]}">{say("Figure {}", number)}</a> '))
 
     def checker(self, chapter: Chapter, main: Tag) -> None:
         """The names of mistakes in the checker's reports lead to the table of all mistakes."""
@@ -245,7 +246,7 @@ class Linker:
             shown = (f'<a href="{there.page}#{cell}">{html.escape(name)}</a>' if there and cell else html.escape(name))
             meaning = html.escape(meanings().get(name, ""))
             part = page.new_tag("tbody", id=place)
-            part.append(Markup(f'<tr><th scope="rowgroup" colspan="{width - 1}">{shown}{permalink(place, "mistake")}'
+            part.append(Markup(f'<tr><th scope="rowgroup" colspan="{width - 1}">{shown}{permalink(place, say("mistake"))}'
                                f'<small>{meaning}</small></th></tr>\n'))
             for row in group:
                 if first := row.find("td"):
@@ -260,12 +261,12 @@ class Linker:
     def foot(self, chapter: Chapter, main: Tag) -> None:
         """Version and day of the page, where it is edited, where a mistake in it is reported."""
         day = changed().get(chapter.path.name)
-        when = f', this page of <time datetime="{day}">{spoken(day)}</time>' if day else ""
-        said = [f"Version {particulars()['version']}{when}"]
+        when = say(", this page of {}", f'<time datetime="{day}">{spoken(day)}</time>') if day else ""
+        said = [say("Version {}{}", particulars()["version"], when)]
         if self.repository.url:
-            said.append(f'<a href="{self.repository.file(chapter.path)}">Edit this page</a>')
+            said.append(f'<a href="{self.repository.file(chapter.path)}">{say("Edit this page")}</a>')
             title = quote(f"{chapter.short} ({chapter.page}): ")
-            said.append(f'<a href="{self.repository.url}/issues/new?title={title}">Report a mistake on it</a>')
+            said.append(f'<a href="{self.repository.url}/issues/new?title={title}">{say("Report a mistake on it")}</a>')
         main.append(Markup(f'<footer class="page-foot"><p>{" · ".join(said)}</p></footer>\n'))
 
 
@@ -277,7 +278,7 @@ def sheet(main: Tag) -> None:
         if isinstance(box, Tag) and not main.find(id=anchor):
             box["id"] = anchor
             small = head.find("small")
-            (small.insert_before if small else head.append)(Markup(permalink(anchor, "block")))
+            (small.insert_before if small else head.append)(Markup(permalink(anchor, say("block"))))
 
 
 def letters(main: Tag) -> None:
@@ -312,7 +313,7 @@ def tables(main: Tag) -> None:
             table["id"] = next(a for a in _numbered(base) if a not in taken)
             taken.add(str(table["id"]))
         box = table.parent if isinstance(table.parent, Tag) and "sd-table" in classes(table.parent) else table
-        box.insert_before(Markup(f'<span class="beside">{permalink(str(table["id"]), "table")}</span>'))
+        box.insert_before(Markup(f'<span class="beside">{permalink(str(table["id"]), say("table"))}</span>'))
 
 
 def _numbered(base: str) -> Iterator[str]:
@@ -330,7 +331,7 @@ def headings(main: Tag) -> None:
         anchor = heading.get("id") or (parent.get("id") if isinstance(parent, Tag) and parent.name == "section" else None)
         if anchor:
             put(heading, *(c for c in classes(heading) if c != "anchored"))
-            heading.append(Markup(permalink(str(anchor), "section")))
+            heading.append(Markup(permalink(str(anchor), say("section"))))
 
 
 ANCHOR = re.compile(r'<span class="cell-anchor" id="([^"]+)"></span>')
@@ -340,9 +341,9 @@ def cells(chapter: Chapter, main: Tag) -> None:
     """A permalink at the upper edge of each cell of code, in the anchor that weave.py or the renderer has given it."""
     for written in main.find_all(string=lambda s: isinstance(s, Markup) and ANCHOR.fullmatch(s) is not None):
         anchor = ANCHOR.sub(r"\1", str(written))
-        written.replace_with(Markup(f'<span class="cell-anchor" id="{anchor}">{permalink(anchor, "code")}</span>'))
+        written.replace_with(Markup(f'<span class="cell-anchor" id="{anchor}">{permalink(anchor, say("code"))}</span>'))
     for cell in main.find_all(class_="cell", id=[c.id for c in chapter.cells if c.shown]):
-        cell.insert(0, Markup(f'<span class="cell-anchor">{permalink(str(cell["id"]), "code")}</span>'))
+        cell.insert(0, Markup(f'<span class="cell-anchor">{permalink(str(cell["id"]), say("code"))}</span>'))
 
 
 def frame(page: BeautifulSoup) -> None:
@@ -351,7 +352,7 @@ def frame(page: BeautifulSoup) -> None:
     if body is None or page.head is None or not isinstance(main, Tag):
         return
     main["id"] = main.get("id") or "quarto-document-content"
-    body.insert(0, Markup(f'<a class="skip-link" href="#{main["id"]}">Skip to the text</a>'))
+    body.insert(0, Markup(f'<a class="skip-link" href="#{main["id"]}">{say("Skip to the text")}</a>'))
     for link in page.select("#quarto-sidebar a.active[href]"):
         link["aria-current"] = "page"
     page.head.append(Markup('<script src="linked.js" defer></script>\n'))

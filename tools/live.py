@@ -19,6 +19,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from needs import needs
 from pages import Markup
+from words import say
 
 from _weave import Cell, Chapter
 
@@ -29,7 +30,8 @@ SUM = re.compile(r"^\s+([0-9a-f]{64})\s+(\S+)$", re.M)
 DRAWS = re.compile(r'\bshow\(\s*\w+,\s*"([\w-]+)"')
 # Modules that the browser has not got, and how the page says so
 BEYOND = {"_weave": "reads all notebooks of the book", "_order": "reads all notebooks of the book", "torch": "needs PyTorch",
-          "numba": "needs Numba", "subprocess": "starts other programs"}
+          "jax": "needs JAX", "numba": "needs Numba", "sklearn": "needs scikit-learn", "onnxruntime": "needs ONNX Runtime",
+          "subprocess": "starts other programs"}
 LARGE = {"prose": ("nnlit/data/prose.npz", "nnlit/data/prose.txt.gz")}  # by the module that reads them
 
 
@@ -87,7 +89,7 @@ def bars(page: BeautifulSoup, chapter: Chapter) -> None:
     """Under each cell, and under each figure that can be drawn anew, the place for what live.js puts there."""
     for name, mark, why, figure in places(chapter):
         if there := page.find(id=figure) if figure else page.select_one(f'[data-cell="{name}"]'):
-            more = f' data-why="{why}"' if why else f' data-figure="{figure}"' if figure else ""
+            more = f' data-why="{say(why)}"' if why else f' data-figure="{figure}"' if figure else ""
             there.insert_after(Markup(f'<div class="live-bar" data-cell="{name}" data-digest="{mark}"{more}></div>'))
     if places(chapter) and page.body:
         page.body.append(Markup('<script src="live.js" defer></script>\n'))
@@ -117,12 +119,12 @@ def zipped(target: Path, files: dict[str, bytes]) -> None:
 def package(chapters: Iterable[Chapter]) -> dict[str, bytes]:
     """What nnlit.zip holds: the package, the helpers that cells import, and what cells read; {name in it: content}."""
     patterns = ["nnlit/*.py", "nnlit/data/*", "nbs/_*.py", "nbs/_*/*.py", "nbs/live_*.py", "nbs/mutants/*",
-                "benchmarks/results/*.json"]
+                "benchmarks/results/*.json", "cases/*.py", "cases/*.toml", "cases/*/*.toml", "cases/results/*.json"]
     left_out = {"nnlit/_modidx.py", *(f"nbs/{name}.py" for name in BEYOND), *sum(LARGE.values(), ())}
     found = {name: f.read_bytes() for pattern in patterns for f in ROOT.glob(pattern)
              if f.is_file() and (name := f.relative_to(ROOT).as_posix()) not in left_out}
     codes = "\n".join(cell.code for c in chapters for cell in c.cells)
-    for name in set(re.findall(r'"(\w+\.ipynb)"', codes)):  # a few cells read a notebook
+    for name in {*re.findall(r'"(\w+\.ipynb)"', codes)} & {f.name for f in NBS.glob("*.ipynb")}:  # a few cells read a chapter
         found[f"nbs/{name}"] = without_outputs(NBS / name)
     return found
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -33,6 +34,7 @@ from _order import order as order  # noqa: E402
 from _order import particulars as particulars  # noqa: E402
 
 STAGE = ROOT / "_stage"
+APART = re.compile(r"^#\|\s*(torch|jax)$", re.M)  # a cell that needs a library: where that is missing, its saved outputs stand
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT = 20  # executions of a chapter that are kept: one for each way to round, and some of the past
 
@@ -92,6 +94,8 @@ def dependencies(nb: NotebookNode) -> list[Path]:
         files += NBS.glob("_bank/*.py")
     if "benchmarks/results" in sources(nb):
         files += ROOT.glob("benchmarks/results/*")
+    if "_shown" in found or re.search(r"^from cases\b", sources(nb), re.M):
+        files += [f for kind in ("py", "toml", "json") for f in ROOT.glob(f"cases/**/*.{kind}")] + [*ROOT.glob("nnlit/*.py")]
     if "_mutants" in found:
         files += [*NBS.glob("mutants/*"), *ROOT.glob("nnlit/*.py")]  # which says whether they are still what was measured
     if "_order" in found:  # the map of the book has the titles of all chapters
@@ -105,12 +109,18 @@ def machine() -> str:
     """What rounds here: versions, the kernel of the matrix products, NumPy's loops, and what plays another processor."""
     kernels = sorted(f"{pool['internal_api']} {pool['version']} {pool.get('architecture')}" for pool in threadpool_info())
     asked = [os.environ.get(name, "") for name in ("NPY_DISABLE_CPU_FEATURES", "NNLIT_ROUNDING")]
-    return " ".join([sys.version, np.__version__, platform.machine(), *kernels, *asked])
+    libraries = [name for name in ("torch", "jax") if find_spec(name)]
+    return " ".join([sys.version, np.__version__, platform.machine(), *kernels, *asked, *libraries])
 
 
 def sources(nb: NotebookNode) -> str:
     """What is executed: a change of prose alone does not make outputs stale."""
     return "\0".join(f"{c.get('id', '')}\0{c.source}" for c in nb.cells if c.cell_type == "code")
+
+
+def stands(cell: NotebookNode) -> bool:
+    """Whether a cell needs a library that is not here, so that it is not run and keeps its saved outputs."""
+    return any(find_spec(name) is None for name in APART.findall(cell.source))
 
 
 def execute(path: Path) -> tuple[NotebookNode, float]:
@@ -121,7 +131,7 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
         executed, seconds = nbformat.read(done, as_version=4), 0.0
         outputs = {c.id: c.outputs for c in executed.cells if c.cell_type == "code"}
         for c in nb.cells:
-            if c.cell_type == "code":
+            if c.cell_type == "code" and not stands(c):
                 c.outputs = outputs[c.id]
         return nb, seconds
     start = time.perf_counter()
@@ -144,11 +154,16 @@ def run(nb: NotebookNode, path: Path) -> None:
         if seed:  # a first cell that makes this kernel round differently
             first = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import rounding; rounding.install({seed})"
             nb.cells.insert(0, nbformat.v4.new_code_cell(first, id="rounding"))
+        asleep = {c.id: (c.source, c.get("outputs", [])) for c in nb.cells if c.cell_type == "code" and stands(c)}
+        for cell in (c for c in nb.cells if c.id in asleep):
+            cell.source = ""
         client = NotebookClient(nb, timeout=600, coalesce_streams=True, resources=resources, config=config)
         with contextlib.suppress(CellExecutionError):  # the error is in the outputs too, and with its cell
             asyncio.run(client.async_execute(env=env))
         if seed:
             del nb.cells[0]
+        for cell in (c for c in nb.cells if c.id in asleep):
+            cell.source, cell.outputs = asleep[cell.id]
     for number, cell in enumerate(nb.cells):
         for out in cell.get("outputs", []):
             if out.output_type == "error":

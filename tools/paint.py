@@ -117,7 +117,7 @@ class Words:
             self.names |= COLLAPSE if file.name.startswith("bootstrap") and not called else set(re.findall(r"[\w-]+", text))
         for file in site.rglob("*.css"):
             self.letters.update(file.read_text(encoding="utf-8"))
-        self.letters |= {chr(c) for c in range(32, 127)} | set("&<>")
+        self.letters |= {chr(c) for c in range(32, 127)} | set("ÄÖÜäöüß")  # a reader writes others than pages hold
 
 
 def lean(css: str, names: set[str]) -> str:
@@ -199,7 +199,7 @@ def fonts(site: Path, words: Words) -> None:
 
 def paint(site: Path) -> None:
     """Make the site's sheets and fonts small, once its pages are written."""
-    for script in site.rglob("smalldocs.js"):
+    for script in site.rglob("smalldocs*.js"):
         text = script.read_text(encoding="utf-8")
         for was, becomes in MENDED.items():
             text = text.replace(was, becomes)

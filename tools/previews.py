@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 from pages import AsWritten, Markup, classes
+from words import say
 
 from _weave import Book, Cell, Chapter
 
 LEAST, LINES = 170, 9  # characters of a section, lines of a cell
-END = re.compile(r"(?<=[.!?])\s+(?=[A-Z“(])")
+END = re.compile(r"(?<=[.!?])\s+(?=[A-ZÄÖÜ“„(])")
 LINKED_FIGURE = re.compile(r"\]\([^)\s]*#(fig-[\w-]+)\)")
 GONE = re.compile(r'<a class="(?:[\w-]+ )*permalink\b.*?</a>|<(button|script)\b.*?</\1>|<span class="named">.*?</span>', re.S)
 NO_SECTION, NO_OPENING = ["details", "table", "figure", "header", "footer"], ["cell-output", "page-facts", "weave-uses"]
@@ -113,17 +114,20 @@ class Previews:
     def __init__(self, book: Book) -> None:
         self.figures = {anchor for c in book.chapters for anchor in LINKED_FIGURE.findall(c.prose)}
 
-    def of(self, chapter: Chapter, page: BeautifulSoup) -> str:
-        """The script that holds the cards of a finished page: {anchor: [title, HTML]}; that of the page itself has no anchor."""
+    def of(self, chapter: Chapter, page: BeautifulSoup, key: str) -> str:
+        """The script that holds the cards of a finished page: {anchor: [title, HTML]}; that of the page itself has no anchor.
+
+        key: where the page is, without its ending.
+        """
         main = page.find("main")
         found: dict[str, tuple[str, str]] = {}
         if isinstance(main, Tag):
             about = main.select_one("#title-block-header .description")
-            found[""] = (html.escape(chapter.title), f"<p>{inner(about)}</p>" if about else "")
+            found[""] = (html.escape(say(chapter.title)), f"<p>{inner(about)}</p>" if about else "")
             found |= dict(self.prose(main))
             found |= {cell.id: ("", cell_card(cell)) for cell in chapter.cells if cell.shown}
         cards = json.dumps({anchor: card for anchor, card in found.items() if card[1]}, ensure_ascii=False, separators=(",", ":"))
-        return f'(window.bookCards ??= {{}})["{chapter.key}"] = {cards};\n'
+        return f'(window.bookCards ??= {{}})["{key}"] = {cards};\n'
 
     def prose(self, main: Tag) -> Iterator[tuple[str, tuple[str, str]]]:
         """The cards of what is not code."""
@@ -133,20 +137,21 @@ class Previews:
                 yield str(section["id"]), (inner(heading), sentences(first))
         for written in main.find_all(string=lambda s: isinstance(s, Markup) and 'id="eq-' in s):
             if number := re.search(r'id="eq-(\d+)-(\d+)"', written):
-                yield f"eq-{number[1]}-{number[2]}", (f"Equation {number[1]}.{number[2]}", formula(str(written)))
+                yield f"eq-{number[1]}-{number[2]}", (say("Equation {}", f"{number[1]}.{number[2]}"), formula(str(written)))
         for term in main.select("dfn[id]"):
             box = term.find_parent(["p", "li", "td"])
             if isinstance(box, Tag):
                 yield str(term["id"]), (html.escape(str(term.get("title") or term.get_text())), sentences(box, term))
         for exercise in main.select(".exercise[id]"):
             if first := paragraph(exercise):
-                yield str(exercise["id"]), ("Exercise", sentences(first))
+                yield str(exercise["id"]), (say("Exercise"), sentences(first))
         for figure in main.find_all("figure", id=True):
             if figure["id"] in self.figures and (drawn := figure.select_one("svg:not(.narrow)")):
                 caption = figure.find("figcaption")
                 words = caption.get_text() if caption else ""
-                number = re.search(r"Figure [\dA]+\.\d+", caption.decode_contents(formatter=WRITER)) if caption else None
-                yield str(figure["id"]), (number[0] if number else "Figure",
+                numbered = re.compile(say("Figure {}", r"[\dA]+\.\d+"))
+                number = numbered.search(caption.decode_contents(formatter=WRITER)) if caption else None
+                yield str(figure["id"]), (number[0] if number else say("Figure"),
                                           clean(drawn.decode(formatter=WRITER)) + f"<p>{html.escape(words.strip())}</p>")
         for mistake in main.select("tbody[id^=mistake-]"):
             head = next((s for s in mistake.find_all(string=True) if isinstance(s, Markup)), "")
@@ -154,7 +159,7 @@ class Previews:
             if name and meaning:
                 yield str(mistake["id"]), (clean(name[1]), f"<p>{meaning[1]}</p>")
         for block in main.select(".sheet-block[id]"):
-            yield str(block["id"]), ("Cheat sheet", inner(block))
+            yield str(block["id"]), (say("Cheat sheet"), inner(block))
 
 
 def formula(written: str) -> str:

@@ -1,4 +1,5 @@
-"""Bring everything that is derived up to date, before a commit: package, saved outputs, clean notebooks, README.md.
+"""Bring everything that is derived up to date, before a commit: package, saved outputs, clean notebooks, README.md,
+and the catalogues of the translation.
 
 A saved output that says the same as the fresh one, rounding aside, is left as it is: another machine changes nothing.
 """
@@ -47,4 +48,5 @@ if __name__ == "__main__":
     except BookError as e:
         sys.exit(f"refresh: {e}")
     subprocess.run([scripts / "nbdev_clean"], cwd=ROOT, check=True)
-    subprocess.run([sys.executable, ROOT / "tools" / "readme.py"], check=True)
+    for made in (["readme.py"], ["translate.py", "extract"]):
+        subprocess.run([sys.executable, ROOT / "tools" / made[0], *made[1:]], check=True)

@@ -52,7 +52,7 @@ def texts(output: NotebookNode) -> list[tuple[str, float]]:
     data = output.get("data", {})
     page = data.get("text/html", "")
     drawings = [(drawing, COORDINATE) for drawing in SVG.findall(page)]
-    return [(data.get("text/plain", ""), 0.0), (SVG.sub("", page), 0.0), *drawings]
+    return [(data.get("text/plain", ""), 0.0), (data.get("text/markdown", ""), 0.0), (SVG.sub("", page), 0.0), *drawings]
 
 
 def difference(old: NotebookNode, new: NotebookNode) -> str:

@@ -21,7 +21,7 @@ if __name__ == "__main__":
     rebuild()
     port = int(os.environ.get("PORT", "8000"))
     server = Server()
-    for pattern in (NBS / "*.ipynb", NBS / "*.css", NBS / "*.js", NBS / "*.py", ROOT / "_quarto.yml"):
+    for pattern in (NBS / "*.ipynb", NBS / "*.css", NBS / "*.js", NBS / "*.py", NBS / "de" / "*", ROOT / "_quarto.yml"):
         server.watch(str(pattern), rebuild)
     print(f"http://localhost:{port}/  (Ctrl-C stops; a save shows in the open page)")
     server.serve(port=port, host="127.0.0.1", root=str(ROOT / "_docs"))

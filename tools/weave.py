@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
+from docstrings import public
 from pages import Markup, classes
+from words import say
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "nbs"))
@@ -29,7 +31,8 @@ class WeaveError(Exception):
 def fold(page: BeautifulSoup, block: Tag, cell: Cell) -> None:
     """Put a cell's code behind a line that opens it."""
     details, summary = page.new_tag("details", attrs={"class": "code-fold"}), page.new_tag("summary")
-    summary.string = cell.summary
+    _, of, names = cell.summary.partition(" of ")
+    summary.string = say("The code of ") + names if of else say("The code")
     block.wrap(details)
     details.insert(0, summary)
 
@@ -58,6 +61,7 @@ class Weaver:
         self.repository = Repository()
         self.pages = {c.key: c.page for c in book.chapters}
         self.modules = {c.path.stem: ROOT / "nnlit" / f"{c.module}.py" for c in book.chapters if c.module}
+        self.references = {e.object.canonical_path: f"api/{name}.html#{e.label}" for name, es in public().items() for e in es}
         self.lines = {stem: first_lines(module) for stem, module in self.modules.items()}
 
     def known(self, chapter: Chapter) -> str:
@@ -94,7 +98,7 @@ class Weaver:
         if not isinstance(head, Tag):
             raise WeaveError(f"{chapter.page} has no title block")
         asking = [section for section in page.find_all("section", class_="level2") if section.find(class_="exercise")]
-        more = " without the exercises" if len(asking) == 1 else " to read, longer to answer"  # there they are the page
+        more = say(" without the exercises") if len(asking) == 1 else say(" to read, longer to answer")  # there they are the page
         head.append(Markup(self.facts(chapter, more if page.find(class_="exercise") else "")))
 
     def anchor(self, taken: dict[str, Tag], cell: Cell) -> list[Markup]:
@@ -128,17 +132,20 @@ class Weaver:
             return []
         users = {i.name: self.users(chapter, i) for i in here}
         names = [name for name, links in users.items() if links]
-        sentences = [f"<code>{n}</code> used in: {users[n]}" if len(here) > 1 else f"used in: {users[n]}" for n in names]
+        used = say("used in: ")
+        sentences = [f"<code>{n}</code> {used}{users[n]}" if len(here) > 1 else f"{used}{users[n]}" for n in names]
+        reference = say("reference")
+        sentences += [f'<a href="{self.references[i.target]}">{reference}</a>' for i in here if i.target in self.references][:1]
         module = self.modules[chapter.path.stem]
         line = self.lines[chapter.path.stem].get(cell.id)
         if self.repository.url:
             place = self.repository.file(module) + (f"#L{line}" if line else "")
-            sentences.append(f'<a href="{place}">view the module</a>')
+            sentences.append(f'<a href="{place}">{say("view the module")}</a>')
         return [Markup(f'<p class="weave-uses">{" · ".join(sentences)}</p>')] if sentences else []
 
     def users(self, chapter: Chapter, identifier: Identifier) -> str:
         """The chapters that use an identifier, as links."""
-        return ", ".join(f'<a href="{self.address(chapter, there, cell)}">{html.escape(there.short)}</a>'
+        return ", ".join(f'<a href="{self.address(chapter, there, cell)}">{html.escape(say(there.short))}</a>'
                          for there, cell in self.book.users(identifier))
 
     def facts(self, chapter: Chapter, exercises: str) -> str:
@@ -147,22 +154,23 @@ class Weaver:
         start = ""
         if chapter.path.stem == "index":
             hours = round(sum(c.minutes for c in self.book.chapters) / 60)
-            first.append(f"The whole book takes about {hours} hours to read")
+            first.append(say("The whole book takes about {} hours to read", hours))
             one = next((c for c in self.book.chapters if c.path.stem[0].isdigit()), chapter)
-            start = (f'<p class="start"><a class="begin" href="{one.page}">Begin with {html.escape(one.short)}</a> '
+            begin = say("Begin with {}", html.escape(say(one.short)))
+            start = (f'<p class="start"><a class="begin" href="{one.page}">{begin}</a> '
                      '<a href="nnlit.pdf" download>PDF</a> <a href="nnlit.epub" download>EPUB</a></p>')
         elif chapter.minutes:
             hours = round(chapter.minutes / 60)
-            time = f"About {hours} hours" if hours > 1 else f"About {chapter.minutes} minutes"
+            time = say("About {} hours", hours) if hours > 1 else say("About {} minutes", chapter.minutes)
             first.append(time + exercises)
         if needed := self.book.prerequisites(chapter):
-            links = [f'<a href="{c.page}">{html.escape(c.short)}</a>' for c in needed]
-            first.append("builds on " + (", ".join(links[:-1]) + " and " if links[1:] else "") + links[-1])
-        places = [f'<a href="{DOWNLOADS}/{chapter.path.name}" download>download this notebook</a>']
+            links = [f'<a href="{c.page}">{html.escape(say(c.short))}</a>' for c in needed]
+            first.append(say("builds on ") + (", ".join(links[:-1]) + say(" and ") if links[1:] else "") + links[-1])
+        places = [f'<a href="{DOWNLOADS}/{chapter.path.name}" download>{say("download this notebook")}</a>']
         if self.repository.url:
             if chapter.path.stem in self.modules:
-                places.append(f'<a href="{self.repository.file(self.modules[chapter.path.stem])}">view the module</a>')
-            places.append(f'<a href="{self.repository.colab(chapter.path)}">open in Colab</a>')
+                places.append(f'<a href="{self.repository.file(self.modules[chapter.path.stem])}">{say("view the module")}</a>')
+            places.append(f'<a href="{self.repository.colab(chapter.path)}">{say("open in Colab")}</a>')
         lines = [", ".join(first) + "."] if first else []
         facts = "".join(f"<p>{line}</p>" for line in [*lines, " · ".join(places)])
         return f'<div class="page-facts">{start}{facts}</div>'

@@ -15,7 +15,7 @@ from conftest import ROOT
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with its first two pages alone."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("settings.ini", "pyproject.toml", "_quarto.yml", "requirements.lock"):
+    for name in ("settings.ini", "pyproject.toml", "_quarto.yml", "requirements.lock", "LICENSE", "LICENSE-TEXT"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("tools", "nnlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

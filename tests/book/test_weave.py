@@ -94,6 +94,7 @@ def test_names_are_linked_just_where_they_are_the_package_s(site: Path, notebook
     """For every name that a chapter has from the package: all its places have links, and none behind a name of its own."""
     imported: set[str] = set()
     own: set[str] = set()  # what the chapter has bound to something else
+    called = {"nnlit"}  # the package, and what the chapter calls it
     shown = {cell.id: pre for cell, pre in cells_shown(site, notebook)}
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type != "code":
@@ -102,14 +103,16 @@ def test_names_are_linked_just_where_they_are_the_package_s(site: Path, notebook
         nodes = list(ast.walk(ast.parse(code)))
         here = {a.name for n in nodes if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("nnlit") for a in n.names}
         imported, own = imported | here, own - here
+        called |= {a.asname for n in nodes if isinstance(n, ast.Import) for a in n.names if a.name == "nnlit" and a.asname}
         bound = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-        bound |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        methods_of = {id(f) for n in nodes if isinstance(n, ast.ClassDef) for f in n.body}  # a class's names are its own
+        bound |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef) and id(n) not in methods_of}
         bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
         own = own - bound if re.match(r"#\| *export", cell.source) else own | bound
         if cell.id not in shown:
             continue
         places = Counter(n.id for n in nodes if isinstance(n, ast.Name)) + Counter(here)
-        places += Counter(n.attr for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) in ("nnlit", "nn"))
+        places += Counter(n.attr for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) in called)
         linked = Counter(a.get_text() for a in shown[cell.id].select("a.weave"))
         methods = Counter(n.attr for n in nodes if isinstance(n, ast.Attribute))  # one may have the name of a function
         for name in imported - own - bound:
@@ -136,6 +139,8 @@ def test_used_in_and_view_the_module(site: Path, notebook: Path) -> None:
                 path, number = href.removeprefix(REPOSITORY).split("#L")
                 marker = (ROOT / path).read_text(encoding="utf-8").splitlines()[int(number) - 1]
                 assert marker == f"# %% ../nbs/{notebook.name} #{cell.id}"
+            elif href.startswith("api/"):
+                assert soup(site, urlsplit(href).path).find(id=urlsplit(href).fragment) and urlsplit(href).fragment in public
             else:
                 assert urlsplit(href).path not in ("", page_of(notebook)), href
                 _, target = cell_at(site, page_of(notebook), href)
@@ -148,8 +153,9 @@ def test_index_is_complete(site: Path) -> None:
     assert sorted(rows) == sorted(PUBLIC) and set(nnlit.__all__) <= set(rows)
     for label, (kind, defined, used, tested) in rows.items():
         name, value = label.split(".")[-1], PUBLIC[label]
-        assert kind.get_text() == ("class" if name[0].isupper() and isinstance(value, type) else "function" if callable(value)
-                                   and getattr(value, "__module__", "").startswith("nnlit") else "value"), name
+        made = callable(value) and getattr(value, "__module__", "").startswith("nnlit") and value.__name__ != "<lambda>"
+        a_class = name[0].isupper() and isinstance(value, type)
+        assert kind.get_text() == ("class" if a_class else "function" if made else "value"), name
         _, target = cell_at(site, "identifiers.html", str(defined.select("a")[0]["href"]))
         assert defines(target.get_text(), name), name
         for link in [*used.select("a"), *tested.select("a")]:
