@@ -98,7 +98,8 @@ def ask(name: str, make: Made) -> dict[str, Any]:
     except ImportError:  # no answer at all
         raise
     except Exception as error:  # whatever else a tool raises is its way to say no
-        found, named, said = True, [], f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        text = " ".join(str(error).replace(str(HERE.parent.parent), "").split())  # no folder of this machine
+        found, named, said = True, [], f"{type(error).__name__}: {text[:160]}"
     return {"found": found, "names": named, "said": said, "seconds": round(used() - start, 5)}
 
 
