@@ -317,13 +317,13 @@ def test_the_checker_names_what_is_pasted_and_a_link_carries_it(site: Path, addr
         tab.get_by_role("button", name="Link to this code").click()
         assert "too long" in tab.locator(".yours-link").inner_text()
     with opened(chromium, link) as tab:
-        assert "came with the link" in tab.locator(".yours-from").inner_text()
+        tab.locator(".yours-from", has_text="came with the link").wait_for()
         assert tab.locator(".yours-check textarea").input_value() == pasted
         tab.wait_for_timeout(500)
         assert tab.locator(".yours-result").is_hidden()
         assert "pyodide" not in loaded(tab), "it ran unasked"
     with opened(chromium, f"{address}/your_own.html#code=AAAA") as tab:
-        assert "no code that can be read" in tab.locator(".yours-from").inner_text()
+        tab.locator(".yours-from", has_text="no code that can be read").wait_for()
 
 
 def test_an_exercise_is_answered_in_the_page(address: str, chromium: str) -> None:
